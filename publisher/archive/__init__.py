@@ -1,0 +1,43 @@
+"""A repo as bytes: the CAR file, the Merkle search tree, the signed commit, the proof. Pure.
+
+Source: the AT Protocol repository specification (https://atproto.com/specs/repository) and that
+of CAR version 1 (https://ipld.io/specs/transport/car/carv1/).
+"""
+
+from publisher.archive.car import ArchiveError, Car, MissingBlock, read_car, write_car
+from publisher.archive.commit import (
+    InvalidSignature,
+    SignedCommit,
+    did_key,
+    parse_commit,
+    parse_did_key,
+    sign,
+    sign_commit,
+    verify_commit,
+    verify_signature,
+)
+from publisher.archive.mst import Tree, build_tree, key_depth, walk_tree
+from publisher.archive.verify import VerifiedRepo, verify_car
+
+__all__ = [
+    "ArchiveError",
+    "Car",
+    "InvalidSignature",
+    "MissingBlock",
+    "SignedCommit",
+    "Tree",
+    "VerifiedRepo",
+    "build_tree",
+    "did_key",
+    "key_depth",
+    "parse_commit",
+    "parse_did_key",
+    "read_car",
+    "sign",
+    "sign_commit",
+    "verify_car",
+    "verify_commit",
+    "verify_signature",
+    "walk_tree",
+    "write_car",
+]

@@ -1,0 +1,1 @@
+"""The commands: each takes values, returns a report, prints nothing."""

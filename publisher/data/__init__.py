@@ -1,0 +1,26 @@
+"""The AT Protocol data model: strict JSON, DAG-CBOR, CIDs. Pure."""
+
+from publisher.data.cbor import InvalidCbor, Value, decode, encode, record_cid
+from publisher.data.check import Fault, check
+from publisher.data.cid import DAG_CBOR, RAW, Cid, InvalidCid, blob_cid
+from publisher.data.json import DataError, dumps, from_plain, loads, to_plain
+
+__all__ = [
+    "DAG_CBOR",
+    "RAW",
+    "Cid",
+    "DataError",
+    "Fault",
+    "InvalidCbor",
+    "InvalidCid",
+    "Value",
+    "blob_cid",
+    "check",
+    "decode",
+    "dumps",
+    "encode",
+    "from_plain",
+    "loads",
+    "record_cid",
+    "to_plain",
+]

@@ -1,0 +1,195 @@
+"""DAG-CBOR as AT Protocol's data model needs it: one encoding for one value, nothing else read.
+
+Written here because the fast encoders write any bytes that look like a CID as a link, and the
+fast decoders take floats and padded integers. Source: the DRISL/DAG-CBOR rules (shortest heads,
+map keys sorted by length and then bytes, tag 42 for links, no floats, no undefined).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from publisher.data.cid import DAG_CBOR, Cid, InvalidCid
+
+Value: TypeAlias = "None | bool | int | str | bytes | Cid | list[Value] | dict[str, Value]"
+"""A value of the data model, as JSON or DAG-CBOR carry it."""
+
+_MAX_DEPTH = 256  # of anything that is decoded; records are held to 32 by `check`
+_LINK_HEAD = b"\xd8\x2a\x58\x25\x00"
+
+
+class InvalidCbor(ValueError):
+    """Bytes that are no DAG-CBOR, or a value that has none."""
+
+
+def encode(value: Value) -> bytes:
+    """Return the DAG-CBOR of a value. Raises InvalidCbor (a float, a lone surrogate, 2^64)."""
+    out = bytearray()
+    try:
+        _write(value, out)
+    except UnicodeEncodeError as error:
+        raise InvalidCbor("a lone surrogate has no UTF-8") from error
+    return bytes(out)
+
+
+def decode(block: bytes) -> Value:
+    """Return the value of a DAG-CBOR block; only the one canonical encoding is read."""
+    value, end = _read(memoryview(block), 0, 0)
+    if end != len(block):
+        raise InvalidCbor("bytes follow the value")
+    return value
+
+
+def record_cid(value: Value) -> str:
+    """Return the CID of a record ('bafyrei…'): SHA-256 over its DAG-CBOR."""
+    return str(Cid.of(encode(value), DAG_CBOR))
+
+
+def _head(major: int, number: int, out: bytearray) -> None:
+    if number < 24:
+        out.append(major << 5 | number)
+    elif number < 1 << 8:
+        out += bytes((major << 5 | 24, number))
+    elif number < 1 << 16:
+        out.append(major << 5 | 25)
+        out += number.to_bytes(2)
+    elif number < 1 << 32:
+        out.append(major << 5 | 26)
+        out += number.to_bytes(4)
+    elif number < 1 << 64:
+        out.append(major << 5 | 27)
+        out += number.to_bytes(8)
+    else:
+        raise InvalidCbor("an integer is beyond 64 bits")
+
+
+def _write(value: object, out: bytearray) -> None:
+    if isinstance(value, str):
+        _write_text(value, out)
+    elif value is None:
+        out.append(0xF6)
+    elif isinstance(value, bool):
+        out.append(0xF5 if value else 0xF4)
+    elif isinstance(value, int):
+        _head(0, value, out) if value >= 0 else _head(1, -1 - value, out)
+    elif isinstance(value, dict):
+        _write_map(value, out)
+    elif isinstance(value, list):
+        _head(4, len(value), out)
+        for item in value:
+            _write(item, out)
+    elif isinstance(value, Cid):
+        out += _LINK_HEAD
+        out += value.raw
+    elif isinstance(value, bytes):
+        _head(2, len(value), out)
+        out += value
+    else:
+        raise InvalidCbor(f"the data model has no {type(value).__name__}")
+
+
+def _write_text(text: str, out: bytearray) -> None:
+    raw = text.encode()
+    _head(3, len(raw), out)
+    out += raw
+
+
+def _write_map(mapping: dict[object, object], out: bytearray) -> None:
+    entries = []
+    for key, item in mapping.items():
+        if not isinstance(key, str):
+            raise InvalidCbor("a map key is no string")
+        raw = key.encode()
+        entries.append((len(raw), raw, item))
+    entries.sort(key=lambda entry: entry[:2])
+    _head(5, len(entries), out)
+    for length, raw, item in entries:
+        _head(3, length, out)
+        out += raw
+        _write(item, out)
+
+
+def _read(block: memoryview, at: int, depth: int) -> tuple[Value, int]:
+    if depth > _MAX_DEPTH:
+        raise InvalidCbor(f"nesting is deeper than {_MAX_DEPTH}")
+    if at >= len(block):
+        raise InvalidCbor("the block is cut short")
+    major, low = block[at] >> 5, block[at] & 31
+    if major == 7:
+        simple = {20: False, 21: True, 22: None}
+        if low not in simple:
+            raise InvalidCbor("floats and other simple values are not in the data model")
+        return simple[low], at + 1
+    number, at = _read_number(block, at, low)
+    if major in {0, 1}:
+        return (number if major == 0 else -1 - number), at
+    if major in {2, 3}:
+        raw, at = _read_bytes(block, at, number)
+        return (raw, at) if major == 2 else (_text(raw), at)
+    if number > len(block) and major != 6:
+        raise InvalidCbor("the block is cut short")
+    if major == 4:
+        return _read_list(block, at, number, depth)
+    if major == 5:
+        return _read_map(block, at, number, depth)
+    return _read_link(block, at, number)
+
+
+def _read_number(block: memoryview, at: int, low: int) -> tuple[int, int]:
+    at += 1
+    if low < 24:
+        return low, at
+    if low > 27:
+        raise InvalidCbor("an indefinite or reserved length")
+    size = 1 << (low - 24)
+    raw, at = _read_bytes(block, at, size)
+    number = int.from_bytes(raw)
+    if number < (24, 1 << 8, 1 << 16, 1 << 32)[low - 24]:
+        raise InvalidCbor("an integer isn't written in its shortest form")
+    return number, at
+
+
+def _read_bytes(block: memoryview, at: int, size: int) -> tuple[bytes, int]:
+    if at + size > len(block):
+        raise InvalidCbor("the block is cut short")
+    return bytes(block[at : at + size]), at + size
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidCbor("a string isn't UTF-8") from error
+
+
+def _read_list(block: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
+    items: list[Value] = []
+    for _ in range(count):
+        item, at = _read(block, at, depth + 1)
+        items.append(item)
+    return items, at
+
+
+def _read_map(block: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
+    mapping: dict[str, Value] = {}
+    previous: tuple[int, bytes] = (-1, b"")
+    for _ in range(count):
+        if at >= len(block) or block[at] >> 5 != 3:
+            raise InvalidCbor("a map key is no string")
+        size, at = _read_number(block, at, block[at] & 31)
+        raw, at = _read_bytes(block, at, size)
+        if (size, raw) <= previous:
+            raise InvalidCbor("map keys are out of order or repeated")
+        previous = (size, raw)
+        mapping[_text(raw)], at = _read(block, at, depth + 1)
+    return mapping, at
+
+
+def _read_link(block: memoryview, at: int, tag: int) -> tuple[Value, int]:
+    if tag != 42 or bytes(block[at : at + 3]) != _LINK_HEAD[2:]:
+        raise InvalidCbor("a tag that is no link")
+    raw, at = _read_bytes(block, at + 3, 36)
+    try:
+        return Cid.decode(raw), at
+    except InvalidCid as error:
+        raise InvalidCbor(f"a link {error}") from error

@@ -1,0 +1,61 @@
+"""CIDs as AT Protocol uses them: version 1, SHA-256, raw bytes or DAG-CBOR, base32."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+RAW: Final = 0x55
+DAG_CBOR: Final = 0x71
+_PREFIX = {codec: bytes((1, codec, 0x12, 0x20)) for codec in (RAW, DAG_CBOR)}
+_TEXT = re.compile(r"b[a-z2-7]{58}")
+
+
+class InvalidCid(ValueError):
+    """A text or bytes that are no CID as AT Protocol uses them; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cid:
+    """A link: `raw` is its 36 binary bytes (version, codec, hash function, length, digest)."""
+
+    raw: bytes
+
+    @classmethod
+    def of(cls, content: bytes, codec: int) -> Cid:
+        """Return the CID of a block (`codec` RAW or DAG_CBOR)."""
+        return cls(_PREFIX[codec] + hashlib.sha256(content).digest())
+
+    @classmethod
+    def parse(cls, text: str) -> Cid:
+        """Parse base32 lower case, no padding bits set. Raises InvalidCid."""
+        if not _TEXT.fullmatch(text):
+            raise InvalidCid("is no CIDv1 in base32, like bafyrei… or bafkrei…")
+        raw = base64.b32decode(text[1:].upper() + "======")
+        cid = cls.decode(raw)
+        if str(cid) != text:
+            raise InvalidCid("has padding bits that aren't zero")
+        return cid
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Cid:
+        """Take the 36 binary bytes. Raises InvalidCid."""
+        if len(raw) != 36 or raw[:4] not in _PREFIX.values():
+            raise InvalidCid("is no CIDv1 with SHA-256 over raw bytes or DAG-CBOR")
+        return cls(bytes(raw))
+
+    @property
+    def codec(self) -> int:
+        """RAW for blobs, DAG_CBOR for records and other nodes."""
+        return self.raw[1]
+
+    def __str__(self) -> str:
+        return "b" + base64.b32encode(self.raw).decode("ascii").rstrip("=").lower()
+
+
+def blob_cid(content: bytes) -> str:
+    """Return the CID of a blob's bytes ('bafkrei…')."""
+    return str(Cid.of(content, RAW))

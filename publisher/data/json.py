@@ -1,0 +1,166 @@
+"""Strict JSON in, canonical JSON out: the data model's text form.
+
+Sources: the AT Protocol data model specification, RFC 8259. Links (`$link`) become `Cid`, bytes
+(`$bytes`) become `bytes`; blobs stay objects.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from decimal import Decimal
+
+from publisher.data.cbor import Value
+from publisher.data.check import Fault, check
+from publisher.data.cid import Cid, InvalidCid
+from publisher.findings import Finding, has_errors
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+
+
+class DataError(ValueError):
+    """A text that is no value of the data model; `findings` are all its faults."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("; ".join(f"{found.pointer or '/'}: {found.message}" for found in findings))
+        self.findings = findings
+
+
+def loads(text: str | bytes) -> Value:
+    """Parse strict JSON into the data model. Raises DataError with every fault and its pointer.
+
+    Refused: duplicate keys, NaN and Infinity, fractions, integers beyond 64 bits, lone surrogates,
+    malformed links, bytes and blobs, an empty `$type`, nesting deeper than 32. `1.0` is 1.
+    """
+    value = _parse(text)
+    findings = check(value)
+    if has_errors(findings):
+        raise DataError(findings)
+    return value  # type: ignore[return-value]  # check found no Fault, so this is a Value
+
+
+def from_plain(parsed: object) -> Value:
+    """Return the value of JSON that another parser has read. Raises DataError, as `loads` does."""
+    value = _convert(parsed)
+    findings = check(value)
+    if has_errors(findings):
+        raise DataError(findings)
+    return value  # type: ignore[return-value]  # check found no Fault, so this is a Value
+
+
+def dumps(value: Value) -> str:
+    """Return canonical JSON for files: sorted keys, two spaces, UTF-8 as it is, a last newline."""
+    plain = to_plain(value)
+    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_plain(value: Value) -> object:
+    """Return the value with links and bytes in their JSON forms."""
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Cid):
+        return {"$link": str(value)}
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode("ascii").rstrip("=")}
+    return value
+
+
+def _parse(text: str | bytes) -> object:
+    try:
+        if isinstance(text, bytes):
+            text = text.decode()
+        return json.loads(
+            text.removeprefix("\ufeff"),
+            object_pairs_hook=_object,
+            parse_float=_number,
+            parse_int=_number,
+            parse_constant=_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise DataError(
+            [Finding("", "utf-8", f"byte {error.start} is not UTF-8", remedy="save it as UTF-8")]
+        ) from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise DataError(
+            [Finding("", "json-syntax", f"{place}: {error.msg}", remedy="correct the JSON there")]
+        ) from error
+    except RecursionError as error:
+        raise DataError(
+            [Finding("", "depth", "the JSON is nested too deeply", remedy="nest it less")]
+        ) from error
+
+
+def _convert(parsed: object) -> object:
+    if isinstance(parsed, dict):
+        return _object([(key, _convert(item)) for key, item in parsed.items()])
+    if isinstance(parsed, list):
+        return [_convert(item) for item in parsed]
+    if isinstance(parsed, float):
+        return _number(repr(parsed))
+    return parsed
+
+
+def _object(pairs: list[tuple[str, object]]) -> object:
+    mapping: dict[str, object] = {}
+    for key, item in pairs:
+        if key in mapping:
+            item = Fault("duplicate-key", f"the key {key!r} stands here twice", "remove one of them")
+        mapping[key] = item
+    if "$link" in mapping:
+        return _link(mapping)
+    if "$bytes" in mapping:
+        return _bytes(mapping)
+    return mapping
+
+
+def _number(text: str) -> object:
+    if len(text) <= 20 and text.lstrip("-").isdigit():
+        return int(text)
+    number = Decimal(text)
+    if number.is_nan() or number.is_infinite():
+        return _constant(text)
+    if number.adjusted() > 20:
+        return Fault("integer-range", f"{_short(text)} is beyond 64 bits", "write it as a string")
+    if number != number.to_integral_value():
+        return Fault(
+            "float",
+            f"{_short(text)} is a fraction; the data model has only whole numbers",
+            "write it as a string or scale it to a whole number",
+        )
+    return int(number)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else text[:20] + "…"
+
+
+def _constant(text: str) -> Fault:
+    return Fault("not-a-number", f"{text} is no JSON", "write a whole number or leave it out")
+
+
+def _link(mapping: dict[str, object]) -> object:
+    text = mapping["$link"]
+    if len(mapping) != 1 or not isinstance(text, str):
+        return Fault("link-form", "a link is {'$link': CID} and nothing else", "remove the rest")
+    try:
+        return Cid.parse(text)
+    except InvalidCid as error:
+        return Fault("link-form", f"the link {_short(text)!r} {error}", "write the record's CID")
+
+
+def _bytes(mapping: dict[str, object]) -> object:
+    text = mapping["$bytes"]
+    if len(mapping) != 1 or not isinstance(text, str):
+        return Fault("bytes-form", "bytes are {'$bytes': base64} and nothing else", "remove the rest")
+    bare = text.rstrip("=")
+    if not _BASE64.fullmatch(text) or len(bare) % 4 == 1 or ("=" in text and len(text) % 4):
+        return Fault("bytes-form", "the $bytes aren't base64", "use A-Z a-z 0-9 + /")
+    try:
+        return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))
+    except binascii.Error as error:
+        return Fault("bytes-form", f"the $bytes aren't base64: {error}", "encode them again")

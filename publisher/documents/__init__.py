@@ -1,0 +1,104 @@
+"""A folder of files becomes Documents: Markdown with front matter, and JSON records."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from publisher.documents.json_record import escape_rkey, read_json
+from publisher.documents.markdown import read_markdown
+from publisher.documents.model import (
+    DOCUMENT,
+    Blob,
+    Context,
+    Document,
+    Reading,
+    Source,
+)
+from publisher.errors import SourceError
+from publisher.findings import Finding
+
+__all__ = [
+    "DOCUMENT",
+    "READERS",
+    "Blob",
+    "Context",
+    "Document",
+    "Reading",
+    "Source",
+    "escape_rkey",
+    "find",
+    "read",
+    "source_of",
+]
+
+READERS: dict[str, Callable[[Source, bytes, Context], Reading]] = {
+    ".json": read_json,
+    ".markdown": read_markdown,
+    ".md": read_markdown,
+}
+"""The reader of each suffix; another format is another line here."""
+
+_NO_DOCUMENTS = frozenset({"node_modules", "__pycache__"})
+_SECTION_PAGES = frozenset({"_index.md", "_index.markdown"})
+
+
+def find(folder: Path) -> Iterator[Source]:
+    """Yield the documents below a folder, in the order of their keys.
+
+    Left out: hidden folders, node_modules, section pages (`_index.md`), and folders that a pull
+    wrote (they hold `pull.json`), unless `folder` is one itself. Raises SourceError.
+    """
+    yield from sorted(
+        (source_of(Path(path), folder) for path in _walk(folder)), key=lambda found: found.key
+    )
+
+
+def source_of(path: Path, folder: Path) -> Source:
+    """Return a file as a source; its key is its path below `folder`."""
+    relative = Path(os.path.relpath(path, folder)).as_posix()
+    return Source(path, unicodedata.normalize("NFC", relative))
+
+
+def read(source: Source, context: Context) -> Reading:
+    """Read one file with the reader of its suffix; what is wrong with it is in `findings`."""
+    reader = READERS.get(source.path.suffix.lower())
+    if reader is None:
+        message = f"no reader for {source.path.suffix or 'a file without suffix'}"
+        remedy = f"name a file that ends in {', '.join(sorted(READERS))}"
+        return Reading(source, None, (Finding("", "suffix", message, "error", remedy),))
+    try:
+        content = source.path.read_bytes()
+    except OSError as error:
+        finding = Finding("", "unreadable", str(error.strerror), "error", "make it readable")
+        return Reading(source, None, (finding,))
+    return reader(source, content, context)
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    if not folder.is_dir():
+        raise SourceError(
+            f"{folder}: there is no such folder",
+            remedy="correct `documents` in publisher.toml, or create the folder",
+        )
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
+        if "pull.json" in files and parent != str(folder):
+            folders.clear()
+            continue
+        folders[:] = sorted(_kept(folders))
+        for name in files:
+            suffix = os.path.splitext(name)[1].lower()
+            if suffix in READERS and not name.startswith(".") and name not in _SECTION_PAGES:
+                yield os.path.join(parent, name)
+
+
+def _kept(folders: Iterable[str]) -> Iterator[str]:
+    return (name for name in folders if not name.startswith(".") and name not in _NO_DOCUMENTS)
+
+
+def _unreadable(error: OSError) -> None:
+    raise SourceError(
+        f"{error.filename}: {error.strerror}", remedy="make the folder readable"
+    ) from error

@@ -1,0 +1,85 @@
+"""Cover images: found, held inside the project, measured without decoding them."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+from publisher.data import RAW, Cid
+from publisher.documents.model import Blob, Context
+from publisher.findings import Finding
+
+MAX_BYTES = 1_000_000
+_MIME_TYPES = {
+    "AVIF": "image/avif",
+    "BMP": "image/bmp",
+    "GIF": "image/gif",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # two JPEGs in one file, as some cameras write them
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+    "WEBP": "image/webp",
+}
+_FORMATS = tuple(name for name in _MIME_TYPES if name != "MPO")  # read as a JPEG, then found out
+_SITE_FOLDERS = ("", "static", "public", "assets", "src")
+
+
+def read_cover(name: str, beside: Path, context: Context) -> Blob | Finding:
+    """Return the cover that a document at `beside` names, or why it can't be used.
+
+    A path is taken from the document's folder; one that begins with `/` from the folder of
+    documents, then from the project's folder and its static, public, assets and src.
+    """
+    if "://" in name:
+        return _refused(f"{name} is an address", "download the image and name its file")
+    path = _locate(name, beside, context)
+    if path is None:
+        return _refused(f"{name} isn't there", "correct the path, or add the file")
+    if not path.resolve().is_relative_to(context.root.resolve()):
+        return _refused(f"{name} lies outside {context.root}", "copy it into the project")
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        return _refused(f"{name}: {error.strerror}", "make the file readable")
+    if size > MAX_BYTES:
+        return _refused(
+            f"{name} has {size:,} bytes; at most {MAX_BYTES:,} are allowed", "make it smaller"
+        )
+    return _measured(name, content, path)
+
+
+def _locate(name: str, beside: Path, context: Context) -> Path | None:
+    if name.startswith("/"):
+        folders = [context.folder, *(context.root / folder for folder in _SITE_FOLDERS)]
+    else:
+        folders = [beside.parent]
+    try:
+        return next((p for folder in folders if (p := folder / name.lstrip("/")).is_file()), None)
+    except (OSError, ValueError):
+        return None
+
+
+def _measured(name: str, content: bytes, path: Path) -> Blob | Finding:
+    from PIL import Image  # here, because most runs of most commands meet no cover
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                mime_type = _MIME_TYPES[image.format or ""]
+                animated = bool(getattr(image, "is_animated", False))
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        return _refused(f"{name} has too many pixels to be a cover", "scale it to 1200 by 630")
+    except (OSError, ValueError, SyntaxError, KeyError):
+        return _refused(
+            f"{name} is no image that readers show", "convert it to WebP, PNG, JPEG, GIF or AVIF"
+        )
+    if mime_type == "image/png" and animated:
+        mime_type = "image/apng"  # what servers find in the bytes
+    return Blob(Cid.of(content, RAW), mime_type, len(content), path)
+
+
+def _refused(message: str, remedy: str) -> Finding:
+    return Finding("/coverImage", "cover", f"the cover {message}", "error", remedy)

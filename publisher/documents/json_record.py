@@ -1,0 +1,129 @@
+"""A JSON file that holds a record becomes a Document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from publisher import data, syntax
+from publisher.data import Cid, Value
+from publisher.documents.cover import read_cover
+from publisher.documents.model import Blob, Context, Document, Reading, Source
+from publisher.findings import Finding, has_errors
+
+
+def read_json(source: Source, content: bytes, context: Context) -> Reading:
+    """Read a JSON record. One without `$type` is no record: skipped, with a warning."""
+    try:
+        value = data.loads(content)
+    except data.DataError as error:
+        return Reading(source, None, tuple(error.findings))
+    if not isinstance(value, dict) or "$type" not in value:
+        return Reading(source, None, _skipped(source))
+    collection = str(value["$type"])
+    if reason := syntax.check("nsid", collection):
+        finding = Finding("/$type", "record-type", f"{collection!r} {reason}", "error")
+        return Reading(source, None, (finding,))
+    findings: list[Finding] = []
+    blobs = list(_cover(value, source, context, findings))
+    blobs += _blobs(value, source, context, findings)
+    document = Document(
+        source,
+        syntax.parse_nsid(collection),
+        value,
+        blobs=tuple({blob.cid: blob for blob in blobs}.values()),
+        rkey=_rkey(source, collection, findings),
+    )
+    return Reading(source, None if has_errors(findings) else document, tuple(findings))
+
+
+def _skipped(source: Source) -> tuple[Finding, ...]:
+    if source.path.name == "pull.json":
+        return ()
+    message, remedy = "has no $type, so it is no record: skipped", "add $type, or move the file"
+    return (Finding("", "no-record", message, "warning", remedy),)
+
+
+def _rkey(source: Source, collection: str, findings: list[Finding]) -> syntax.Rkey | None:
+    """A file in a folder named by its collection is named by its rkey; elsewhere it isn't."""
+    if source.path.parent.name != collection:
+        return None
+    try:
+        return syntax.parse_rkey(unescape_rkey(source.path.stem))
+    except syntax.InvalidSyntax as error:
+        message = f"the file name {source.path.stem!r} {error}"
+        remedy = f"name it by its rkey, or move it out of {collection}/"
+        findings.append(Finding("", "rkey", message, "error", remedy))
+        return None
+
+
+def escape_rkey(rkey: str) -> str:
+    """Return a file name for a rkey on any system: ':' and a leading '.' become %3A and %2E.
+
+    '%' can't occur in a rkey, so this can be undone.
+    """
+    name = rkey.replace(":", "%3A")
+    return "%2E" + name[1:] if name.startswith(".") else name
+
+
+def unescape_rkey(name: str) -> str:
+    """Return the rkey of a file name that `escape_rkey` made."""
+    return name.replace("%3A", ":").replace("%2E", ".")
+
+
+def _cover(
+    value: dict[str, Value], source: Source, context: Context, findings: list[Finding]
+) -> Iterator[Blob]:
+    name = value.get("coverImage")
+    if not isinstance(name, str):
+        return
+    cover = read_cover(name, source.path, context)
+    if isinstance(cover, Finding):
+        findings.append(cover)
+    else:
+        value["coverImage"] = cover.value()
+        yield cover
+
+
+def _blobs(
+    value: Value, source: Source, context: Context, findings: list[Finding]
+) -> Iterator[Blob]:
+    """Yield the blobs that the record refers to, with their files where they are here."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _blobs(item, source, context, findings)
+    if not isinstance(value, dict):
+        return
+    cid, mime_type, size = value.get("ref"), value.get("mimeType"), value.get("size")
+    if value.get("$type") == "blob" and isinstance(cid, Cid) and isinstance(size, int):
+        path = find_blob(cid, source.path, context)
+        if path and not _is(cid, size, path, findings):
+            return
+        yield Blob(cid, str(mime_type), size, path)
+        return
+    for item in value.values():
+        yield from _blobs(item, source, context, findings)
+
+
+def find_blob(cid: Cid, beside: Path, context: Context) -> Path | None:
+    """Return `blobs/<cid>` beside a document or in a folder above, up to the content folder."""
+    for folder in beside.parents:
+        path = folder / "blobs" / str(cid)
+        if path.is_file():
+            return path
+        if folder == context.folder:
+            break
+    return None
+
+
+def _is(cid: Cid, size: int, path: Path, findings: list[Finding]) -> bool:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        findings.append(Finding("", "blob-file", f"{path}: {error.strerror}", "error"))
+        return False
+    if Cid.of(content, cid.codec) == cid and len(content) == size:
+        return True
+    message = f"{path} isn't the blob that its name says (its bytes have another CID or size)"
+    findings.append(Finding("", "blob-file", message, "error", "pull it again"))
+    return False

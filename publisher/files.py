@@ -1,0 +1,48 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from publisher.errors import StateError
+
+
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file so that a crash leaves the old or the new content, never a part.
+
+    `durable` also waits until it is on the disk. A symbolic link at `path` is replaced, not
+    followed. Raises StateError.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
+        ) as file:
+            _write_and_replace(file.name, file.fileno(), path, content, durable=durable)
+    except OSError as error:
+        raise StateError(
+            f"{path}: {error.strerror}", remedy="make the folder writable, or free some space"
+        ) from error
+
+
+def _write_and_replace(
+    name: str, descriptor: int, path: Path, content: bytes, *, durable: bool
+) -> None:
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        if durable:
+            os.fsync(descriptor)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

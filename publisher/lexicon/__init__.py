@@ -1,0 +1,6 @@
+"""Lexicon files become validators that tell every fault, its place and its remedy."""
+
+from publisher.findings import Finding
+from publisher.lexicon.catalog import Catalog, Verdict, check, load
+
+__all__ = ["Catalog", "Finding", "Verdict", "check", "load"]

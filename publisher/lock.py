@@ -1,0 +1,181 @@
+"""State on disk: `publisher.lock` (committed), `.publisher/` (the journal, one run at a time)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
+
+from publisher.documents.model import MARKDOWN_OWNED
+from publisher.errors import StateError
+from publisher.files import write_atomically
+from publisher.plan import LockEntry
+from publisher.syntax import Did, Nsid, Rkey
+
+FILE_NAME = "publisher.lock"
+FOLDER_NAME = ".publisher"
+JOURNAL_NAME = "journal"
+VERSION = 1
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What was published last, by document; `did` is None while nothing was."""
+
+    did: Did | None = None
+    entries: Mapping[str, LockEntry] = field(default_factory=dict)
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    version: Literal[1]
+    did: StrictStr
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    key: StrictStr
+    collection: StrictStr
+    rkey: StrictStr
+    cid: StrictStr
+    owned: StrictStr
+    fields: list[StrictStr] | None = None
+
+
+def load(root: Path) -> Lock:
+    """Read `publisher.lock`; one that isn't there is empty. Raises StateError with the line."""
+    path = root / FILE_NAME
+    try:
+        lines = path.read_text("utf-8").removesuffix("\n").split("\n")
+    except FileNotFoundError:
+        return Lock()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"{path}: {error}", remedy="make it readable, or restore it") from error
+    if lines == [""]:
+        return Lock()
+    head = _parsed(_Head, lines[0], path, 1)
+    entries: dict[str, LockEntry] = {}
+    for number, text in enumerate(lines[1:], 2):
+        entry = _entry(_parsed(_Line, text, path, number))
+        if entry.key in entries:
+            raise StateError(
+                f"{path}, line {number}: {entry.key!r} stands here twice",
+                remedy="keep the line of the record that is in the repo, delete the other",
+            )
+        entries[entry.key] = entry
+    return Lock(Did(head.did), entries)
+
+
+def save(root: Path, lock: Lock) -> None:
+    """Replace `publisher.lock` atomically: sorted, one line a document, so that git merges it."""
+    head = json.dumps({"version": VERSION, "did": lock.did})
+    lines = [head, *(_text(entry) for _, entry in sorted(lock.entries.items()))]
+    write_atomically(root / FILE_NAME, ("\n".join(lines) + "\n").encode())
+
+
+def read_journal(root: Path) -> list[LockEntry]:
+    """Return what was about to be sent when an earlier run ended; a torn last line is skipped."""
+    path = root / FOLDER_NAME / JOURNAL_NAME
+    try:
+        *whole, _torn = path.read_text("utf-8").split("\n")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"{path}: {error}", remedy="make it readable, or delete it") from error
+    return [_entry(_parsed(_Line, text, path, at)) for at, text in enumerate(whole, 1)]
+
+
+class Journal:
+    """Entries written down, and on the disk, before they are sent."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / FOLDER_NAME / JOURNAL_NAME
+
+    def write(self, entries: Iterable[LockEntry]) -> None:
+        """Append the entries; they are on the disk when this returns. Raises StateError."""
+        try:
+            with self._path.open("ab") as file:
+                file.writelines(_text(entry).encode() + b"\n" for entry in entries)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _not_writable(self._path, error) from error
+
+    def clear(self) -> None:
+        """Forget everything: the lock has it now."""
+        self._path.unlink(missing_ok=True)
+
+
+@contextmanager
+def one_run(root: Path) -> Iterator[Journal]:
+    """Make `.publisher/` and hold it for this process; the hold dies with the process.
+
+    Raises StateError when another run holds it or the folder can't be written.
+    """
+    folder = root / FOLDER_NAME
+    try:
+        folder.mkdir(exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        hold = FileLock(folder / "run", timeout=0)
+        hold.acquire()
+    except Timeout as error:
+        raise StateError(
+            f"another `publisher publish` is at work in {root}", remedy="wait until it has ended"
+        ) from error
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    try:
+        yield Journal(root)
+    finally:
+        hold.release()
+
+
+def _not_writable(path: Path, error: OSError) -> StateError:
+    return StateError(f"{path}: {error.strerror}", remedy="make the folder writable")
+
+
+def _parsed(model: type[Model], text: str, path: Path, number: int) -> Model:
+    if text.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        raise StateError(
+            f"{path}, line {number}: a merge was left unfinished",
+            remedy="keep one line for each document and delete the markers",
+        )
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        raise StateError(
+            f"{path}, line {number}: {'.'.join(map(str, fault['loc']))} {fault['msg']}",
+            remedy="restore it from git; or delete it, and records are found again by their keys",
+        ) from error
+
+
+def _entry(line: _Line) -> LockEntry:
+    fields = MARKDOWN_OWNED if line.fields is None else frozenset(line.fields)
+    return LockEntry(
+        line.key, Nsid(line.collection), Rkey(line.rkey), line.cid, line.owned, fields
+    )
+
+
+def _text(entry: LockEntry) -> str:
+    line: dict[str, str | Sequence[str]] = {
+        "key": entry.key,
+        "collection": entry.collection,
+        "rkey": entry.rkey,
+        "cid": entry.cid,
+        "owned": entry.owned,
+    }
+    if entry.fields != MARKDOWN_OWNED:
+        line["fields"] = sorted(entry.fields)
+    return json.dumps(line, ensure_ascii=False)

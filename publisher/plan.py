@@ -1,0 +1,427 @@
+"""What to do, decided before anything is done: documents, repo and lock in, actions out. Pure.
+
+Documents and records are matched in stages over all of them, the surest stage first; a record
+that one document has claimed is no candidate for another. Then each pair is decided on its own
+from (ours, base, theirs). docs/architecture.md has the table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from publisher import data, syntax
+from publisher.data import Value
+from publisher.record import SALTS, Record, derived_rkey, fingerprint, owned_cid
+from publisher.repo import RemoteRecord
+from publisher.syntax import Did, Nsid, Rkey
+
+Place: TypeAlias = tuple[Nsid, Rkey]
+Remote: TypeAlias = Mapping[Nsid, Mapping[Rkey, RemoteRecord]]
+
+
+@dataclass(frozen=True, slots=True)
+class LockEntry:
+    """A record as it was last published: `cid` all of it, `owned` the CID of `fields` alone."""
+
+    key: str
+    collection: Nsid
+    rkey: Rkey
+    cid: str
+    owned: str
+    fields: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The repo has no record of this document."""
+
+    record: Record
+    rkey: Rkey
+    value: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The document changed since its record was written; `swap` is the CID that is replaced."""
+
+    record: Record
+    rkey: Rkey
+    value: dict[str, Value]
+    swap: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """A record that looks like this document but that we have no proof of having written."""
+
+    record: Record
+    rkey: Rkey
+    value: dict[str, Value]
+    swap: str
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Document and record agree."""
+
+    record: Record
+    rkey: Rkey
+    value: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A record that we wrote and whose document is gone; it stays as it is."""
+
+    entry: LockEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What can't be decided here: shown, never written."""
+
+    record: Record
+    rkey: Rkey | None
+    reason: str
+    remedy: str
+    changed: tuple[str, ...] = ()
+
+
+Action: TypeAlias = Create | Update | Adopt | Unchanged | Orphan | Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What earlier runs left: `entries` from the lock, `intents` written down before sending.
+
+    `held` are keys of documents that are there but can't be judged now (invalid, unreadable):
+    their entries and records are left alone.
+    """
+
+    entries: Mapping[str, LockEntry] = field(default_factory=dict)
+    intents: Sequence[LockEntry] = ()
+    held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """The record that belongs to a document: `proven` where only we can have written it."""
+
+    place: Place
+    proven: bool
+    bases: tuple[LockEntry, ...] = ()
+    expected: bool = False
+
+
+def plan(
+    did: Did,
+    records: Sequence[Record],
+    remote: Remote,
+    state: State,
+    *,
+    formerly: Sequence[str] = (),
+) -> list[Action]:
+    """Return one action for each record, in their order, then one for each orphan."""
+    matching = _Matching(did, remote, state, frozenset(formerly))
+    matching.run(records)
+    actions: list[Action] = []
+    for record in records:
+        if conflict := matching.conflicts.get(record.key):
+            actions.append(conflict)
+        elif match := matching.matches.get(record.key):
+            actions.append(_decide(record, match, remote))
+        else:
+            actions.append(matching.create(record))
+    return actions + [Orphan(entry) for entry in matching.orphans(records)]
+
+
+def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntry:
+    """Return what the lock remembers of a record that holds `value`."""
+    owned = record.owned_over(value)
+    return LockEntry(
+        record.key,
+        record.collection,
+        rkey,
+        data.record_cid(dict(value)),
+        owned_cid(value, owned),
+        owned,
+    )
+
+
+def changed_fields(
+    ours: Mapping[str, Value], theirs: Mapping[str, Value]
+) -> tuple[str, ...]:
+    """Return the names of the top-level fields that differ, sorted."""
+    names = ours.keys() | theirs.keys()
+    return tuple(sorted(name for name in names if not _equal(ours, theirs, name)))
+
+
+def _equal(ours: Mapping[str, Value], theirs: Mapping[str, Value], name: str) -> bool:
+    if (name in ours) != (name in theirs):
+        return False
+    return data.encode(ours[name]) == data.encode(theirs[name])
+
+
+def _decide(record: Record, match: _Match, remote: Remote) -> Action:
+    collection, rkey = match.place
+    theirs = remote.get(collection, {}).get(rkey)
+    if theirs is None:
+        return _absent(record, rkey, expected=match.expected)
+    record = _with_earlier_fields(record, match.bases)
+    value = record.merged(theirs.value)
+    if data.record_cid(value) == theirs.cid:
+        return Unchanged(record, rkey, value)
+    changed = changed_fields(value, theirs.value)
+    if any(owned_cid(theirs.value, base.fields) == base.owned for base in match.bases):
+        return Update(record, rkey, value, theirs.cid, changed)
+    if match.bases:
+        return Conflict(record, rkey, *_both_changed(record, match.bases), changed)
+    action = Update if match.proven else Adopt
+    return action(record, rkey, value, theirs.cid, changed)
+
+
+def _absent(record: Record, rkey: Rkey, *, expected: bool) -> Action:
+    if not expected:
+        return Create(record, rkey, record.value)
+    return Conflict(
+        record,
+        rkey,
+        "its record was deleted in the repo since it was last published",
+        "delete the file, or its line in publisher.lock to publish it again",
+    )
+
+
+def _both_changed(record: Record, bases: Iterable[LockEntry]) -> tuple[str, str]:
+    remedy = "compare with `publisher pull`, take over what you want to keep, and delete its line in publisher.lock"
+    if any(owned_cid(record.value, base.fields) == base.owned for base in bases):
+        return "its record was changed in the repo since it was last published", remedy
+    return "both the document and its record changed since it was last published", remedy
+
+
+def _with_earlier_fields(record: Record, bases: Iterable[LockEntry]) -> Record:
+    """A field that we wrote before and that the file no longer has is ours to remove."""
+    earlier = frozenset[str]().union(*(base.fields for base in bases))
+    if earlier <= record.owned:
+        return record
+    return Record(
+        record.key,
+        record.path,
+        record.collection,
+        record.value,
+        record.owned | earlier,
+        record.blobs,
+        record.rkey,
+        record.at_uri,
+    )
+
+
+class _Matching:
+    """The stages; each claims records for documents that have none yet."""
+
+    def __init__(self, did: Did, remote: Remote, state: State, formerly: frozenset[str]) -> None:
+        self.did = did
+        self.remote = remote
+        self.state = state
+        self.formerly = formerly
+        self.intents: dict[str, list[LockEntry]] = {}
+        for intent in state.intents:
+            self.intents.setdefault(intent.key, []).append(intent)
+        self.matches: dict[str, _Match] = {}
+        self.conflicts: dict[str, Conflict] = {}
+        self.claimed: set[Place] = set()
+
+    def run(self, records: Sequence[Record]) -> None:
+        stages: tuple[Callable[[Record], None], ...] = (
+            self._named,
+            self._locked,
+            self._derived,
+        )
+        self._hold()
+        for stage in stages:
+            for record in self._open(records):
+                stage(record)
+        self._pair(records, self._moved)
+        self._pair(records, self._fingerprinted)
+        self._candidates(records)
+
+    def orphans(self, records: Sequence[Record]) -> Iterator[LockEntry]:
+        """Yield the entries whose document is gone while their record is still there."""
+        used = {record.key for record in records} | self.state.held
+        for key, entry in sorted(self.state.entries.items()):
+            place = (entry.collection, entry.rkey)
+            if key not in used and place not in self.claimed and self._at(place):
+                yield entry
+
+    def create(self, record: Record) -> Action:
+        """Return a Create at the first derived rkey that is free."""
+        for salt in SALTS:
+            place = (record.collection, derived_rkey(record, self.did, salt))
+            if place not in self.claimed and not self._at(place):
+                self.claimed.add(place)
+                return Create(record, place[1], record.value)
+        reason = "every record key that is derived from it is taken"
+        return Conflict(record, None, reason, "give it an `id` in its front matter")
+
+    def _open(self, records: Sequence[Record]) -> list[Record]:
+        done = self.matches.keys() | self.conflicts.keys()
+        return [record for record in records if record.key not in done]
+
+    def _at(self, place: Place) -> RemoteRecord | None:
+        return self.remote.get(place[0], {}).get(place[1])
+
+    def _claim(self, record: Record, match: _Match) -> None:
+        if match.place in self.claimed:
+            reason = f"another document has the record {match.place[1]} already"
+            self.conflicts[record.key] = Conflict(
+                record, match.place[1], reason, "name another rkey, or none"
+            )
+            return
+        self.claimed.add(match.place)
+        self.matches[record.key] = match
+
+    def _hold(self) -> None:
+        for key in self.state.held:
+            if entry := self.state.entries.get(key):
+                self.claimed.add((entry.collection, entry.rkey))
+
+    def _bases(self, record: Record) -> tuple[LockEntry, ...]:
+        keys = dict.fromkeys((record.key, record.path))
+        known = [self.state.entries[key] for key in keys if key in self.state.entries]
+        return (*known, *(intent for key in keys for intent in self.intents.get(key, ())))
+
+    def _is_locked(self, base: LockEntry) -> bool:
+        return self.state.entries.get(base.key) is base
+
+    def _named(self, record: Record) -> None:
+        rkey = record.rkey
+        if record.at_uri and record.at_uri.authority == self.did:
+            rkey = record.at_uri.rkey or rkey
+        if rkey is not None:
+            bases = tuple(base for base in self._bases(record) if base.rkey == rkey)
+            expected = any(self._is_locked(base) for base in bases)
+            self._claim(record, _Match((record.collection, rkey), True, bases, expected))
+
+    def _locked(self, record: Record) -> None:
+        bases = self._bases(record)
+        if not bases:
+            return
+        place = (bases[0].collection, bases[0].rkey)
+        if place[0] == record.collection:
+            expected = self._is_locked(bases[0])
+            self._claim(record, _Match(place, True, bases, expected))
+
+    def _derived(self, record: Record) -> None:
+        if not self.remote.get(record.collection):
+            return
+        for salt in SALTS:
+            place = (record.collection, derived_rkey(record, self.did, salt))
+            theirs = self._at(place)
+            if theirs and place not in self.claimed and self._same_site(record, theirs):
+                self._claim(record, _Match(place, True))
+                return
+
+    def _same_site(self, record: Record, theirs: RemoteRecord) -> bool:
+        site = theirs.value.get("site")
+        return site == record.site or site in self.formerly
+
+    def _unclaimed(self, collection: Nsid) -> Iterator[RemoteRecord]:
+        for rkey, theirs in self.remote.get(collection, {}).items():
+            if (collection, rkey) not in self.claimed:
+                yield theirs
+
+    def _pair(
+        self,
+        records: Sequence[Record],
+        stage: Callable[[Sequence[Record]], Iterator[tuple[Record, _Match]]],
+    ) -> None:
+        """Claim the pairs that a stage finds and that are unique on both sides."""
+        pairs = list(stage(self._open(records)))
+        documents = Counter(record.key for record, _ in pairs)
+        places = Counter(match.place for _, match in pairs)
+        for record, match in pairs:
+            if documents[record.key] == 1 and places[match.place] == 1:
+                self._claim(record, match)
+
+    def _moved(self, records: Sequence[Record]) -> Iterator[tuple[Record, _Match]]:
+        """A lock entry whose file is gone and a new document that is the same by its traits."""
+        present = {key for record in records for key in (record.key, record.path)}
+        by_trait = _by_trait(records)
+        for key, entry in self.state.entries.items():
+            place = (entry.collection, entry.rkey)
+            theirs = self._at(place)
+            if key in present or key in self.state.held or place in self.claimed or not theirs:
+                continue
+            for record in _sharing(theirs, by_trait):
+                if self._same_site(record, theirs):
+                    yield record, _Match(place, True, (entry,), True)
+
+    def _fingerprinted(self, records: Sequence[Record]) -> Iterator[tuple[Record, _Match]]:
+        """Low 30 bits that agree, with a second witness: the path, or date and title."""
+        by_trait = _by_trait(records)
+        for collection in {record.collection for record in records}:
+            for theirs in self._unclaimed(collection):
+                if syntax.check("tid", theirs.rkey):
+                    continue
+                low = syntax.tid_value(theirs.rkey) & ((1 << 30) - 1)
+                for record in _sharing(theirs, by_trait):
+                    marks = {fingerprint(record, self.did, salt) for salt in SALTS}
+                    if low in marks and self._same_site(record, theirs):
+                        yield record, _Match((collection, theirs.rkey), True)
+
+    def _candidates(self, records: Sequence[Record]) -> None:
+        """Unclaimed records that share path, or date and title: one may be adopted, two not."""
+        left = self._open(records)
+        by_trait = _by_trait(left)
+        found: dict[str, list[Place]] = {}
+        for collection in {record.collection for record in left}:
+            for theirs in list(self._unclaimed(collection)):
+                for record in _sharing(theirs, by_trait):
+                    if self._same_site(record, theirs):
+                        found.setdefault(record.key, []).append((collection, theirs.rkey))
+        wanted = Counter(place for places in found.values() for place in places)
+        for record in left:
+            places = found.get(record.key, [])
+            if len(places) == 1 and wanted[places[0]] == 1:
+                self._claim(record, _Match(places[0], False))
+            elif places:
+                self.conflicts[record.key] = _ambiguous(record, places)
+
+
+def _ambiguous(record: Record, places: Sequence[Place]) -> Conflict:
+    rkeys = ", ".join(rkey for _, rkey in sorted(places))
+    reason = f"more than one pair of document and record share site and path, or date and title: {rkeys}"
+    remedy = "write `rkey: …` of the right one into the front matter"
+    return Conflict(record, None, reason, remedy)
+
+
+_Trait: TypeAlias = tuple[str, str, Value, Value]
+
+
+def _traits(collection: str, value: Mapping[str, Value]) -> Iterator[_Trait]:
+    path, date, title = value.get("path"), value.get("publishedAt"), value.get("title")
+    if isinstance(path, str):
+        yield collection, "path", path, None
+    if isinstance(date, str) and isinstance(title, str):
+        yield collection, "date and title", date, title
+
+
+def _by_trait(records: Iterable[Record]) -> dict[_Trait, list[Record]]:
+    index: dict[_Trait, list[Record]] = {}
+    for record in records:
+        for trait in _traits(record.collection, record.value):
+            index.setdefault(trait, []).append(record)
+    return index
+
+
+def _sharing(theirs: RemoteRecord, index: Mapping[_Trait, list[Record]]) -> list[Record]:
+    found = {
+        record.key: record
+        for trait in _traits(theirs.collection, theirs.value)
+        for record in index.get(trait, [])
+    }
+    return list(found.values())

@@ -1,0 +1,25 @@
+"""How long work tells how far it is, without knowing who listens."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Counts towards a total, one stage after the other."""
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a stage of `total` steps; the one before has ended."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Count steps of the current stage. Called from any thread."""
+
+
+class Silent:
+    """Listens to nothing."""
+
+    def stage(self, name: str, total: int) -> None:
+        """Ignore the stage."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Ignore the steps."""

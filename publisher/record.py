@@ -1,0 +1,133 @@
+"""A document becomes the record that stands for it: value, CID, blobs and owned fields. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from publisher import data, syntax
+from publisher.data import Value
+from publisher.documents import DOCUMENT, Blob, Document
+from publisher.findings import Finding
+from publisher.syntax import AtUri, Did, Nsid, Rkey
+
+MAX_BYTES = 950_000
+"""The JSON of one record, in bytes: a server takes 1,000,000 with all that stands around it."""
+
+CONTENT_TYPES = frozenset({"at.markpub.markdown"})
+"""The types of `content` that we write; any other in the repo is somebody else's."""
+
+SALTS = range(8)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FRACTION = re.compile(r"\.\d+")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a document wants the repo to hold.
+
+    `key` names it in the lock and in its rkey: the place of its file, or `id:` and its id.
+    `value` holds every field that the document decides; `owned` names these and those that it
+    decides to leave out.
+    """
+
+    key: str
+    path: str
+    collection: Nsid
+    value: dict[str, Value]
+    owned: frozenset[str]
+    blobs: tuple[Blob, ...] = ()
+    rkey: Rkey | None = None
+    at_uri: AtUri | None = None
+
+    @cached_property
+    def cid(self) -> str:
+        """The CID of the value as it stands, without fields of others."""
+        return data.record_cid(self.value)
+
+    @property
+    def site(self) -> Value:
+        """The publication or address that the document belongs to."""
+        return self.value.get("site")
+
+    def merged(self, theirs: Mapping[str, Value] | None) -> dict[str, Value]:
+        """Return what to write over `theirs`: our fields from here, all others from there."""
+        if theirs is None:
+            return self.value
+        owned = self.owned_over(theirs)
+        foreign = {name: item for name, item in theirs.items() if name not in owned}
+        return foreign | {name: item for name, item in self.value.items() if name in owned}
+
+    def owned_over(self, theirs: Mapping[str, Value]) -> frozenset[str]:
+        """Return the owned fields; `content` of a type that we don't write is never ours."""
+        content = theirs.get("content")
+        if self.collection != DOCUMENT or "content" not in theirs:
+            return self.owned
+        name = content.get("$type") if isinstance(content, dict) else None
+        ours = self.value.get("content")
+        same = isinstance(ours, dict) and ours.get("$type") == name
+        return self.owned if name in CONTENT_TYPES or same else self.owned - {"content"}
+
+
+def owned_cid(value: Mapping[str, Value], fields: Iterable[str]) -> str:
+    """Return the CID of just these fields of a record."""
+    return data.record_cid({name: value[name] for name in sorted(fields) if name in value})
+
+
+def build(document: Document, site: str | None) -> tuple[Record, list[Finding]]:
+    """Return the document's record and what its site is at fault for.
+
+    A document without a site of its own gets `site`; one that has another is an error.
+    """
+    value, findings = dict(document.value), []
+    if document.collection == DOCUMENT:
+        own = value.get("site")
+        if own is None and "site" not in value and site is not None:
+            value["site"] = site
+        elif site is not None and isinstance(own, str) and own != site:
+            message = f"site is {own}, but publisher.toml says {site}"
+            remedy = "make the two equal, or leave it out of the record"
+            findings.append(Finding("/site", "site-differs", message, "error", remedy))
+    owned = document.owned if document.owned is not None else frozenset(value)
+    record = Record(
+        f"id:{document.id}" if document.id else document.source.key,
+        document.source.key,
+        document.collection,
+        value,
+        owned,
+        document.blobs,
+        document.rkey,
+        document.at_uri,
+    )
+    return record, findings
+
+
+def derived_rkey(record: Record, did: Did, salt: int) -> Rkey:
+    """Return the rkey of a new record: a TID that the same document always gets again.
+
+    Its upper bits are `publishedAt` in microseconds, rounded down to 2^20; its low 30 bits are
+    the first of SHA-256 over the DAG-CBOR of [did, site, key, salt]. Not by the clock, so that a
+    lost answer or a lost lock can't make a second record.
+    """
+    micros = _microseconds(record.value.get("publishedAt", record.value.get("createdAt")))
+    return Rkey(syntax.tid((micros >> 20 << 20) << 10 | fingerprint(record, did, salt)))
+
+
+def fingerprint(record: Record, did: Did, salt: int) -> int:
+    """Return the low 30 bits of the record's derived rkey."""
+    digest = hashlib.sha256(data.encode([did, record.site, record.key, salt])).digest()
+    return int.from_bytes(digest[:4]) >> 2
+
+
+def _microseconds(moment: Value) -> int:
+    if not isinstance(moment, str) or syntax.check("datetime", moment):
+        return 0
+    try:
+        when = datetime.fromisoformat(_FRACTION.sub("", moment).upper())
+    except ValueError:  # the year 0000, which Python doesn't have
+        return 0
+    return min(max((when - _EPOCH) // timedelta(microseconds=1), 0), (1 << 53) - 1)
