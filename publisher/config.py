@@ -131,7 +131,7 @@ def load(
     table |= _from_environment(environment)
     table |= {key: value for key, value in (options or {}).items() if value is not None}
     root = path.parent.resolve() if path else starts[0].resolve()
-    return Config(root, path, _validate(table, path))
+    return Config(root, path, validated(table, path))
 
 
 def _find(start: Path) -> Path | None:
@@ -160,7 +160,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def _validate(table: dict[str, object], path: Path | None) -> Settings:
+def validated(table: Mapping[str, object], path: Path | None) -> Settings:
+    """Return the settings of a table; `path` is where it stands, for messages. Raises ConfigError."""
     try:
         return Settings.model_validate(table)
     except ValidationError as error:

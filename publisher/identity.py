@@ -328,9 +328,7 @@ def _web_origin(did: Did, host: str, network: _Network) -> str:
         ) from error
 
 
-def _fetch_document(
-    did: Did, handle: Handle | None, url: str, network: _Network
-) -> DidDocument:
+def _fetch_document(did: Did, handle: Handle | None, url: str, network: _Network) -> DidDocument:
     try:
         answer = _get(url, network)
     except TransportError as error:

@@ -82,6 +82,13 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """A line of the lock whose document and record are both gone."""
+
+    entry: LockEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
     """What can't be decided here: shown, never written."""
 
@@ -92,7 +99,7 @@ class Conflict:
     changed: tuple[str, ...] = ()
 
 
-Action: TypeAlias = Create | Update | Adopt | Unchanged | Orphan | Conflict
+Action: TypeAlias = Create | Update | Adopt | Unchanged | Orphan | Forget | Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ def plan(
     *,
     formerly: Sequence[str] = (),
 ) -> list[Action]:
-    """Return one action for each record, in their order, then one for each orphan."""
+    """Return one action for each record, in their order, then those for lines of the lock."""
     matching = _Matching(did, remote, state, frozenset(formerly))
     matching.run(records)
     actions: list[Action] = []
@@ -137,7 +144,7 @@ def plan(
             actions.append(_decide(record, match, remote))
         else:
             actions.append(matching.create(record))
-    return actions + [Orphan(entry) for entry in matching.orphans(records)]
+    return actions + list(matching.left_over(records))
 
 
 def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntry:
@@ -249,13 +256,15 @@ class _Matching:
         self._pair(records, self._fingerprinted)
         self._candidates(records)
 
-    def orphans(self, records: Sequence[Record]) -> Iterator[LockEntry]:
-        """Yield the entries whose document is gone while their record is still there."""
-        used = {record.key for record in records} | self.state.held
+    def left_over(self, records: Sequence[Record]) -> Iterator[Action]:
+        """Yield what becomes of the entries whose document is gone."""
+        used = {key for record in records for key in (record.key, record.path)}
         for key, entry in sorted(self.state.entries.items()):
             place = (entry.collection, entry.rkey)
-            if key not in used and place not in self.claimed and self._at(place):
-                yield entry
+            if key in used or key in self.state.held:
+                continue
+            there = self._at(place) and place not in self.claimed
+            yield Orphan(entry) if there else Forget(entry)
 
     def create(self, record: Record) -> Action:
         """Return a Create at the first derived rkey that is free."""

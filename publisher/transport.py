@@ -10,6 +10,7 @@ resolve names out of sight of the address check.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import time
 from collections.abc import Iterable, Iterator
@@ -42,9 +43,9 @@ _LOCAL = tuple(
 _UNICAST6 = ipaddress.IPv6Network("2000::/3")
 # Special ranges of IANA's registry inside 2000::/3; not every Python 3.11 knows them all.
 _SPECIAL6 = tuple(
-    ipaddress.IPv6Network(text)
-    for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+    ipaddress.IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 )
+_HOST = re.compile(rb"[A-Za-z0-9.-]+|[0-9A-Fa-f:.]+")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 _deadline: ContextVar[float] = ContextVar("deadline")
@@ -166,7 +167,7 @@ def parse_origin(url: str, *, allow_loopback: bool) -> str:
     except httpx.InvalidURL as error:
         raise InvalidOrigin("is no URL") from error
     local = is_loopback(url)
-    if not parsed.host or parsed.scheme not in {"https", "http"}:
+    if not _HOST.fullmatch(parsed.raw_host) or parsed.scheme not in {"https", "http"}:
         raise InvalidOrigin("is no URL like https://pds.example")
     if local and not allow_loopback:
         raise InvalidOrigin("points to this machine")
@@ -322,9 +323,7 @@ class _DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _DeadlineStream(
-            self._stream.start_tls(ssl_context, server_hostname, _left(timeout))
-        )
+        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

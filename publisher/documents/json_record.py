@@ -25,8 +25,8 @@ def read_json(source: Source, content: bytes, context: Context) -> Reading:
         finding = Finding("/$type", "record-type", f"{collection!r} {reason}", "error")
         return Reading(source, None, (finding,))
     findings: list[Finding] = []
-    blobs = list(_cover(value, source, context, findings))
-    blobs += _blobs(value, source, context, findings)
+    cover = list(_cover(value, source, context, findings))
+    blobs = [*_blobs(value, source, context, findings), *cover]  # the cover's own file is known
     document = Document(
         source,
         syntax.parse_nsid(collection),

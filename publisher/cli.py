@@ -1,0 +1,407 @@
+"""The command line: parse, call one command, show its report, exit.
+
+Each command's modules are imported when it runs, so that start-up stays fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from publisher import __version__
+from publisher.errors import ConfigError, PublisherError
+
+if TYPE_CHECKING:
+    from publisher.commands.repos import Target
+    from publisher.config import Config
+    from publisher.output import Report
+    from publisher.progress import Progress
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _InOrder(click.Group):
+    """Lists the commands in the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names as they were added."""
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings=_SETTINGS)
+@click.version_option(__version__, prog_name="publisher")
+def cli() -> None:
+    """Keep a folder of documents and an AT Protocol repo in step.
+
+    \b
+    Start here:
+      publisher demo                   all of it, in a repo in a folder; no account
+      publisher init                   write publisher.toml for your site
+      publisher validate               are the documents what readers accept? (offline)
+      publisher publish --dry-run      what would be written
+      publisher publish                write it
+
+    Exit status: 0 all is well, 1 something needs you, 2 it could not run, 75 stopped by a rate
+    limit (run again later), 130 interrupted.
+    """
+
+
+def _common(function: Function) -> Function:
+    """Add the options that every command takes."""
+    options = (
+        click.option("--config", type=_PATH, help="The publisher.toml to use."),
+        click.option(
+            "--format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="How the report is written.",
+        ),
+        click.option("--json", "format", flag_value="json", help="Short for --format json."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _servers(function: Function) -> Function:
+    """Add the options that say where a repo is found."""
+    function = click.option("--plc", help="Another PLC directory, for test networks.")(function)
+    return click.option("--pds", help="The PDS to ask, instead of the DID document's.")(function)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@_common
+def validate(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
+    """Check documents and records, offline: every fault, its place, what to do.
+
+    Without PATH: all documents of publisher.toml. Files and folders elsewhere work too.
+
+    \b
+    Example:
+      publisher validate content/posts/hello.md
+    """
+    from publisher.commands.validate import validate as run
+
+    _finish(lambda progress: run(_config(config, paths), paths, progress), format)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be written, and stop.")
+@click.option("--adopt", is_flag=True, help="Take over records that have a document's site and path.")
+@click.option(
+    "--allow",
+    type=click.Choice(["account"]),
+    multiple=True,
+    help="Go on where a guard would stop: 'account', the lock belongs to another account.",
+)
+@click.option(
+    "--max-wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for a rate limit before stopping with 75.",
+)
+@_common
+def publish(
+    paths: tuple[Path, ...],
+    dry_run: bool,
+    adopt: bool,
+    allow: tuple[str, ...],
+    max_wait: float,
+    config: Path | None,
+    format: str,
+) -> None:
+    """Make the repo equal the folder: upload covers, create and update records.
+
+    Nothing is written that hasn't changed, nothing is overwritten that wasn't read, and invalid
+    documents are left out and named. With PATH, only these documents.
+
+    \b
+    Example:
+      publisher publish --dry-run
+    """
+    from publisher.commands.publish import Options
+    from publisher.commands.publish import publish as run
+
+    options = Options(tuple(paths), dry_run, adopt, "account" in allow, max_wait)
+    _finish(lambda progress: run(_config(config), options, _ask_secret, progress), format)
+
+
+@cli.command()
+@click.argument("repos", nargs=-1, metavar="[REPO]...")
+@click.option(
+    "-o", "--out", type=_PATH, default=Path("pulled"), show_default=True, help="Folder to write to."
+)
+@click.option("--collection", multiple=True, metavar="NSID", help="Only this collection; repeatable.")
+@click.option("--force", is_flag=True, help="Replace files that were changed here.")
+@click.option("--check", is_flag=True, help="Write nothing; compare the repo with the documents.")
+@_servers
+@_common
+def pull(
+    repos: tuple[str, ...],
+    out: Path,
+    collection: tuple[str, ...],
+    force: bool,
+    check: bool,
+    pds: str | None,
+    plc: str | None,
+    config: Path | None,
+    format: str,
+) -> None:
+    """Bring records and blobs here, each CID recomputed. Needs no login.
+
+    REPO is a handle, a DID, an AT-URI (a collection or one record), or folder:PATH; without it,
+    the repo of publisher.toml. With --check, name the documents whose records differ.
+
+    \b
+    Example:
+      publisher pull alice.example --collection site.standard.document --out backup
+    """
+    if check and (repos or collection or force):
+        raise click.UsageError("--check compares publisher.toml's repo; it takes no REPO or filter")
+    if check:
+        from publisher.commands.check import check as compare
+
+        _finish(lambda progress: compare(_config(config), progress), format)
+        return
+    from publisher.commands import pull as pulling
+
+    chosen = tuple(_nsid(name) for name in collection)
+    selections = [
+        pulling.select(target.name, target, chosen)
+        for target in _targets(repos, pds, plc, config)
+    ]
+    _finish(lambda progress: pulling.pull(selections, out, force=force, progress=progress), format)
+
+
+@cli.command()
+@click.argument("repo", required=False)
+@_servers
+@_common
+def login(
+    repo: str | None, pds: str | None, plc: str | None, config: Path | None, format: str
+) -> None:
+    """Ask for an app password, try it, keep it in the keyring.
+
+    Make an app password in the settings of your account; the main password is not needed.
+
+    \b
+    Example:
+      publisher login alice.example
+    """
+    from publisher.commands.account import login as run
+
+    target = _target(repo, pds, plc, config)
+    _finish(lambda _progress: run(target, _ask_secret, os.environ), format, quiet=True)
+
+
+@cli.command()
+@click.argument("repo", required=False)
+@_servers
+@_common
+def logout(
+    repo: str | None, pds: str | None, plc: str | None, config: Path | None, format: str
+) -> None:
+    """Remove the app password from the keyring.
+
+    \b
+    Example:
+      publisher logout alice.example
+    """
+    from publisher.commands.account import logout as run
+
+    target = _target(repo, pds, plc, config)
+    _finish(lambda _progress: run(target), format)
+
+
+@cli.command()
+@click.argument("repo", required=False)
+@_servers
+@_common
+def whoami(
+    repo: str | None, pds: str | None, plc: str | None, config: Path | None, format: str
+) -> None:
+    """Say which account is published to, and where its app password comes from.
+
+    \b
+    Example:
+      publisher whoami
+    """
+    from publisher.commands.account import whoami as run
+
+    target = _target(repo, pds, plc, config)
+    _finish(lambda _progress: run(target, os.environ), format)
+
+
+@cli.command()
+@click.option("--repo", help="Handle or DID, or folder:./repo.")
+@click.option("--site", help="Address of the site, or AT-URI of a publication.")
+@click.option("--documents", help="Folder of documents.")
+@click.option("--timezone", help="For dates without a zone, like Europe/Berlin.")
+@click.option("--format", type=click.Choice(["text", "json"]), default="text")
+@click.option("--json", "format", flag_value="json", help="Short for --format json.")
+def init(
+    repo: str | None, site: str | None, documents: str | None, timezone: str | None, format: str
+) -> None:
+    """Write a commented publisher.toml here, asking only what can't be found out.
+
+    The folder of documents and the site's address are taken from the config of Hugo, Astro,
+    Jekyll, Zola, MkDocs or Pelican where there is one.
+
+    \b
+    Example:
+      publisher init --repo alice.example --site https://alice.example
+    """
+    from publisher.commands.init import init as run
+
+    given = {"repo": repo, "site": site, "documents": documents, "timezone": timezone}
+    _finish(lambda _progress: run(Path(), given, _ask, os.environ), format, quiet=True)
+
+
+@cli.command()
+@click.option("--format", type=click.Choice(["text", "json"]), default="text")
+@click.option("--json", "format", flag_value="json", help="Short for --format json.")
+def demo(format: str) -> None:
+    """Take sample documents through the whole line, in ./publisher-demo; no account.
+
+    They are validated, published with their covers into a repo in a folder, pulled back, and
+    each CID is compared. Edit them and run it again.
+    """
+    from publisher.commands.demo import demo as run
+
+    _finish(lambda progress: run(Path("publisher-demo"), os.environ, progress), format)
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+    Example:
+      publisher completion bash > ~/.local/share/bash-completion/completions/publisher
+    """
+    from click.shell_completion import get_completion_class
+
+    script = get_completion_class(shell)
+    if script is None:
+        raise ConfigError(f"there is no completion for {shell}", remedy="use bash, zsh or fish")
+    click.echo(script(cli, {}, "publisher", "_PUBLISHER_COMPLETE").source())
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        status = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted; run it again to go on", file=sys.stderr)
+        return 130
+    except PublisherError as error:
+        from publisher.terminal import show_error
+
+        show_error(error)
+        return error.exit_status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _finish(
+    run: Callable[[Progress], Report], format: str, *, quiet: bool = False
+) -> None:
+    """Run a command under a progress bar, show its report, and leave with its status."""
+    from publisher.terminal import progress, show, show_error
+
+    with progress(quiet=quiet or format == "json") as bar:
+        report = run(bar)
+    show(report, format=format)
+    error = getattr(report, "error", None)
+    if isinstance(error, PublisherError):
+        show_error(error)
+    click.get_current_context().exit(report.exit_status)
+
+
+def _config(explicit: Path | None, paths: tuple[Path, ...] = ()) -> Config:
+    from publisher import config
+
+    return config.load(
+        explicit=explicit, starts=(Path.cwd(), *paths), environment=os.environ
+    )
+
+
+def _target(repo: str | None, pds: str | None, plc: str | None, config: Path | None) -> Target:
+    return _targets((repo,) if repo else (), pds, plc, config)[0]
+
+
+def _targets(
+    repos: tuple[str, ...], pds: str | None, plc: str | None, config: Path | None
+) -> list[Target]:
+    """The servers of publisher.toml belong to its own repo; another takes --pds and --plc."""
+    from publisher.commands.repos import Target, configured
+
+    if repos and not config:
+        settings = None if pds or plc else _own(config)
+    else:
+        settings = _own(config)
+    if not repos:
+        own = configured(_config(config))
+        return [Target(own.name, pds or own.pds, plc or own.plc, own.root)]
+    return [
+        settings
+        if settings and settings.name == name.removeprefix("@")
+        else Target(name.removeprefix("@"), pds, plc)
+        for name in repos
+    ]
+
+
+def _own(config: Path | None) -> Target | None:
+    from publisher.commands.repos import configured
+
+    try:
+        return configured(_config(config))
+    except ConfigError:
+        if config:
+            raise
+        return None
+
+
+def _nsid(text: str) -> Any:
+    from publisher.syntax import InvalidSyntax, parse_nsid
+
+    try:
+        return parse_nsid(text)
+    except InvalidSyntax as error:
+        raise click.UsageError(f"--collection {text!r} {error}") from error
+
+
+def _ask_secret(question: str) -> str | None:
+    from publisher.credentials import ask_terminal
+
+    return ask_terminal(question)
+
+
+def _ask(question: str, default: str | None) -> str | None:
+    if not sys.stdin.isatty():
+        return None
+    answer: str = click.prompt(question, default=default, err=True)
+    return answer

@@ -1,0 +1,108 @@
+"""`publisher pull --check`: does the repo hold what would be published? Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from publisher import lock
+from publisher.commands.collect import Checked, collect, load_catalog, sources
+from publisher.commands.pull import blob_cids
+from publisher.commands.repos import configured, open_to_read
+from publisher.config import Config
+from publisher.documents import DOCUMENT
+from publisher.findings import Finding
+from publisher.plan import Action, Conflict, Create, Forget, Orphan, State, Unchanged, plan
+from publisher.progress import Progress
+from publisher.repo import Repo, Snapshot
+
+Difference = Literal["equal", "differs", "missing", "extra", "invalid", "blob-missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A document beside its record: `fields` are those that differ."""
+
+    path: str
+    status: Difference
+    uri: str | None = None
+    fields: tuple[str, ...] = ()
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """Every document and every record of ours without one."""
+
+    repo: str
+    did: str
+    rev: str
+    items: tuple[Compared, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """1 for any difference."""
+        return 1 if any(item.status != "equal" for item in self.items) else 0
+
+
+def check(config: Config, progress: Progress) -> CheckReport:
+    """Compare the repo with the config's documents, field by field and blob by blob."""
+    checked = collect(config, load_catalog(config), sources(config, []), progress)
+    repo = open_to_read(configured(config))
+    try:
+        return _compare(config, checked, repo, progress)
+    finally:
+        repo.close()
+
+
+def _compare(
+    config: Config, checked: Sequence[Checked], repo: Repo, progress: Progress
+) -> CheckReport:
+    records = [file.record for file in checked if file.record]
+    known = lock.load(config.root) if config.settings.state == "lock" else lock.Lock()
+    entries = known.entries if known.did == repo.did else {}
+    held = frozenset(file.key for file in checked if file.status == "invalid")
+    progress.stage("reading the repo", 1)
+    snapshot = repo.read(sorted({record.collection for record in records} | {DOCUMENT}))
+    blobs = repo.blobs() if any(record.blobs for record in records) else set()
+    progress.advance()
+    actions = plan(
+        repo.did,
+        records,
+        snapshot.records,
+        State(entries, (), held),
+        formerly=config.settings.formerly,
+    )
+    items = [_invalid(file) for file in checked if file.status == "invalid"]
+    items += [
+        _item(action, repo.did, snapshot, blobs)
+        for action in actions
+        if not isinstance(action, Forget)
+    ]
+    return CheckReport(repo.name, repo.did, snapshot.commit.rev, tuple(items))
+
+
+def _invalid(file: Checked) -> Compared:
+    return Compared(file.key, "invalid", findings=file.findings)
+
+
+def _item(action: Action, did: str, snapshot: Snapshot, blobs: set[str]) -> Compared:
+    if isinstance(action, (Orphan, Forget)):
+        place = f"at://{did}/{action.entry.collection}/{action.entry.rkey}"
+        return Compared(action.entry.key, "extra", place, reason="its document is gone")
+    record = action.record
+    if isinstance(action, Create):
+        return Compared(record.path, "missing", reason="no record in the repo")
+    uri = f"at://{did}/{record.collection}/{action.rkey}" if action.rkey else None
+    if isinstance(action, Conflict) and not action.changed:
+        return Compared(record.path, "missing", uri, reason=action.reason)
+    if not isinstance(action, Unchanged):
+        return Compared(record.path, "differs", uri, action.changed)
+    theirs = snapshot.records[record.collection][action.rkey]
+    absent = [str(cid) for cid in blob_cids(theirs.value) if str(cid) not in blobs]
+    if absent:
+        reason = f"the repo doesn't hold the blob {absent[0]}"
+        return Compared(record.path, "blob-missing", uri, reason=reason)
+    return Compared(record.path, "equal", uri)

@@ -1,0 +1,358 @@
+"""`publisher publish`: the repo is made to equal the folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from publisher import data, lock
+from publisher.commands.apply import Applier, Outcome, Pending
+from publisher.commands.collect import Checked, collect, load_catalog, sources
+from publisher.commands.repos import Prompt, configured, open_to_write
+from publisher.config import Config
+from publisher.documents import DOCUMENT
+from publisher.errors import (
+    GuardStopped,
+    PublisherError,
+    RepoUnavailable,
+    SourceError,
+    SwapRefused,
+)
+from publisher.findings import Finding
+from publisher.lock import Journal, Lock
+from publisher.plan import (
+    Action,
+    Adopt,
+    Conflict,
+    Create,
+    Forget,
+    LockEntry,
+    Orphan,
+    State,
+    Unchanged,
+    Update,
+    entry_of,
+    plan,
+)
+from publisher.progress import Progress
+from publisher.repo import Repo, Snapshot
+from publisher.syntax import Nsid
+
+ROUNDS = 5
+"""How often a repo that others write to at the same time is read and planned anew."""
+
+ActionName = Literal[
+    "create",
+    "update",
+    "adopt",
+    "unchanged",
+    "orphan",
+    "conflict",
+    "failed",
+    "invalid",
+    "pending",
+]
+"""`adopt` is one that waits for --adopt, `pending` one that an error came before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for; `paths` limits the run to these documents."""
+
+    paths: tuple[Path, ...] = ()
+    dry_run: bool = False
+    adopt: bool = False
+    allow_account: bool = False
+    max_wait: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What happens, or happened, to one document or record."""
+
+    path: str
+    action: ActionName
+    uri: str | None = None
+    cid: str | None = None
+    changed: tuple[str, ...] = ()
+    reason: str = ""
+    remedy: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """One item a document, in their order; `error` is what ended the run early."""
+
+    repo: str
+    did: str
+    dry_run: bool
+    items: tuple[Item, ...]
+    uploaded: int = 0
+    commits: int = 0
+    error: PublisherError | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items have each action."""
+        return dict(Counter(item.action for item in self.items))
+
+    @property
+    def exit_status(self) -> int:
+        """1 when something needs a person; an error's own status before that."""
+        if self.error:
+            return self.error.exit_status
+        needy = {"conflict", "adopt", "failed", "invalid"}
+        return 1 if any(item.action in needy for item in self.items) else 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: its documents, its state, and what has come of it so far."""
+
+    config: Config
+    options: Options
+    checked: Sequence[Checked]
+    repo: Repo
+    entries: dict[str, LockEntry]
+    intents: Sequence[LockEntry]
+    selected: frozenset[str]
+    actions: list[Action] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    @property
+    def adopts(self) -> bool:
+        """Whether records that only look like ours are taken over."""
+        return self.options.adopt or self.config.settings.adopt
+
+
+def publish(
+    config: Config, options: Options, prompt: Prompt, progress: Progress
+) -> PublishReport:
+    """Publish the config's documents, or say what would be done (`dry_run`).
+
+    Raises PublisherError for what stops it before the plan; later errors are in the report.
+    """
+    checked = collect(config, load_catalog(config), sources(config, []), progress)
+    selected = _selected(config, checked, options.paths)
+    target = configured(config)
+    if options.dry_run and target.folder is not None and not target.folder.exists():
+        return _first_publish(target.name, checked, selected)
+    repo = open_to_write(
+        target, prompt, max_wait=options.max_wait, create=not options.dry_run
+    )
+    try:
+        with _hold(config, options) as journal:
+            return _run(config, options, checked, selected, repo, journal, progress)
+    finally:
+        repo.close()
+
+
+def _first_publish(
+    name: str, checked: Sequence[Checked], selected: frozenset[str]
+) -> PublishReport:
+    """A folder repo that isn't there yet: everything would be created, nothing is read."""
+    items = [
+        Item(file.key, "create", None, file.record.cid, findings=file.findings)
+        if file.record
+        else _invalid(file)
+        for file in checked
+        if file.key in selected and (file.record or file.status == "invalid")
+    ]
+    return PublishReport(name, "", True, tuple(items))
+
+
+def _hold(config: Config, options: Options) -> AbstractContextManager[Journal | None]:
+    if options.dry_run or config.settings.state == "none":
+        return nullcontext()
+    return lock.one_run(config.root)
+
+
+def _selected(
+    config: Config, checked: Sequence[Checked], paths: Sequence[Path]
+) -> frozenset[str]:
+    """Return the keys of the documents named by `paths`; without any, all of them."""
+    if not paths:
+        return frozenset(file.key for file in checked)
+    keys: set[str] = set()
+    for path in paths:
+        below = {f.key for f in checked if f.path.resolve().is_relative_to(path.resolve())}
+        if not below:
+            raise SourceError(
+                f"{path}: no document of {config.documents} is here",
+                remedy="name a file or folder below `documents` in publisher.toml",
+            )
+        keys |= below
+    return frozenset(keys)
+
+
+def _run(
+    config: Config,
+    options: Options,
+    checked: Sequence[Checked],
+    selected: frozenset[str],
+    repo: Repo,
+    journal: Journal | None,
+    progress: Progress,
+) -> PublishReport:
+    stateful = config.settings.state == "lock"
+    before = lock.load(config.root) if stateful else Lock()
+    _same_account(before, repo, options)
+    intents = lock.read_journal(config.root) if stateful else []
+    entries = dict(before.entries) if before.did in {None, repo.did} else {}
+    run = _Run(config, options, checked, repo, entries, intents, selected)
+    error = None
+    try:
+        _rounds(run, journal, progress)
+    except PublisherError as stopped:
+        if not run.actions:
+            raise
+        error = stopped
+    finally:
+        if journal:
+            _save(run, before)
+    if journal and not error and not run.outcome.failures:
+        journal.clear()
+    return _report(run, error)
+
+
+def _same_account(before: Lock, repo: Repo, options: Options) -> None:
+    if before.did not in {None, repo.did} and not options.allow_account:
+        raise GuardStopped(
+            f"publisher.lock belongs to {before.did}, but {repo.name} is {repo.did}",
+            remedy="correct `repo`; or start anew for this account with --allow account",
+        )
+
+
+def _rounds(run: _Run, journal: Journal | None, progress: Progress) -> None:
+    for _ in range(ROUNDS):
+        progress.stage("reading the repo", 1)
+        snapshot = run.repo.read(_collections(run))
+        progress.advance()
+        run.actions = _plan(run, snapshot)
+        pending = _pending(run)
+        if run.options.dry_run or not pending:
+            return
+        progress.stage("publishing", len(pending))
+        applier = Applier(run.repo, snapshot.commit, journal, run.outcome)
+        try:
+            applier.apply(pending, progress)
+        except SwapRefused:
+            run.entries |= run.outcome.entries
+            continue
+        return
+    raise RepoUnavailable(
+        f"{run.repo.name} is being written to by others all the time",
+        remedy="run again; what was written stays",
+    )
+
+
+def _collections(run: _Run) -> list[Nsid]:
+    wanted = {file.record.collection for file in run.checked if file.record}
+    wanted |= {entry.collection for entry in run.entries.values()}
+    return sorted(wanted or {DOCUMENT})
+
+
+def _plan(run: _Run, snapshot: Snapshot) -> list[Action]:
+    held = frozenset(
+        file.key for file in run.checked if not file.record and file.status == "invalid"
+    )
+    records = [file.record for file in run.checked if file.record]
+    return plan(
+        run.repo.did,
+        records,
+        snapshot.records,
+        State(run.entries, run.intents, held),
+        formerly=run.config.settings.formerly,
+    )
+
+
+def _pending(run: _Run) -> list[Pending]:
+    return [
+        action
+        for action in run.actions
+        if isinstance(action, (Create, Update)) or (run.adopts and isinstance(action, Adopt))
+        if action.record.path in run.selected and action.record.key not in run.outcome.failures
+    ]
+
+
+def _save(run: _Run, before: Lock) -> None:
+    """Write the lock when it changed. What was written down but not answered stays journalled."""
+    entries = dict(run.entries)
+    for action in run.actions:
+        if isinstance(action, Unchanged) and action.record.path in run.selected:
+            entry = entry_of(action.record, action.rkey, action.value)
+            run.outcome.entries.setdefault(action.record.key, entry)
+        elif isinstance(action, Forget) and not run.options.paths:
+            entries.pop(action.entry.key, None)
+    places = {(entry.collection, entry.rkey) for entry in run.outcome.entries.values()}
+    entries = {
+        key: entry for key, entry in entries.items() if (entry.collection, entry.rkey) not in places
+    }
+    entries |= run.outcome.entries
+    if entries != before.entries or (entries and before.did != run.repo.did):
+        lock.save(run.config.root, Lock(run.repo.did, entries))
+
+
+def _report(run: _Run, error: PublisherError | None) -> PublishReport:
+    by_key = {file.record.key: file for file in run.checked if file.record}
+    items = [_invalid(f) for f in run.checked if f.status == "invalid" and f.key in run.selected]
+    for action in run.actions:
+        if isinstance(action, (Orphan, Forget)):
+            if isinstance(action, Orphan) and not run.options.paths:
+                items.append(_orphan(run, action.entry))
+        elif action.record.path in run.selected:
+            items.append(_item(run, action, by_key[action.record.key].findings))
+    return PublishReport(
+        run.repo.name,
+        run.repo.did,
+        run.options.dry_run,
+        tuple(items),
+        len(run.outcome.uploaded),
+        run.outcome.commits,
+        error,
+    )
+
+
+def _item(
+    run: _Run,
+    action: Create | Update | Adopt | Unchanged | Conflict,
+    findings: tuple[Finding, ...],
+) -> Item:
+    key, path = action.record.key, action.record.path
+    uri = f"at://{run.repo.did}/{action.record.collection}/{action.rkey}" if action.rkey else None
+    if failure := run.outcome.failures.get(key):
+        return Item(path, "failed", uri, reason=failure, findings=findings)
+    action = run.outcome.written.get(key, action)
+    if isinstance(action, Conflict):
+        reason, remedy = action.reason, action.remedy
+        return Item(path, "conflict", uri, None, action.changed, reason, remedy, findings)
+    name, remedy = _name(run, action)
+    changed = action.changed if isinstance(action, (Update, Adopt)) else ()
+    return Item(
+        path, name, uri, data.record_cid(action.value), changed, "", remedy, findings
+    )
+
+
+def _name(run: _Run, action: Create | Update | Adopt | Unchanged) -> tuple[ActionName, str]:
+    """Return what is reported of an action, and what to do about it."""
+    if isinstance(action, Unchanged):
+        return "unchanged", ""
+    if isinstance(action, Adopt) and not run.adopts:
+        return "adopt", "if it is this document, publish again with --adopt"
+    if not run.options.dry_run and action.record.key not in run.outcome.written:
+        return "pending", "run again"
+    return ("create", "") if isinstance(action, Create) else ("update", "")
+
+
+def _orphan(run: _Run, entry: LockEntry) -> Item:
+    uri = f"at://{run.repo.did}/{entry.collection}/{entry.rkey}"
+    return Item(entry.key, "orphan", uri, entry.cid, reason="its document is gone; it stays")
+
+
+def _invalid(file: Checked) -> Item:
+    return Item(file.key, "invalid", findings=file.findings)

@@ -1,0 +1,318 @@
+"""`publisher pull`: records and blobs of any repo come here, each CID recomputed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
+
+from publisher import data, syntax
+from publisher.commands.repos import Target, open_to_read
+from publisher.data import RAW, Cid, Value
+from publisher.documents import escape_rkey
+from publisher.errors import ConfigError, PublisherError, RepoRefused, StateError
+from publisher.files import write_atomically
+from publisher.progress import Progress
+from publisher.repo import RemoteRecord, Repo, Snapshot
+from publisher.syntax import Nsid
+
+MANIFEST = "pull.json"
+DOWNLOADS = 16
+FileStatus = Literal["new", "updated", "unchanged", "kept", "gone", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to pull of one repo: `rkey` of the one collection, some collections, or everything."""
+
+    target: Target
+    collections: tuple[Nsid, ...] = ()
+    rkey: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PulledFile:
+    """A file below the output folder; `kept` is the user's, `gone` no longer in the repo."""
+
+    path: str
+    status: FileStatus
+    cid: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What came of one repo."""
+
+    repo: str
+    did: str
+    rev: str
+    folder: Path
+    files: tuple[PulledFile, ...]
+    proof: str = "listed"
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """One entry a repo; `errors` are the repos that could not be pulled, by name."""
+
+    repos: tuple[Pulled, ...]
+    errors: Mapping[str, PublisherError] = field(default_factory=dict)
+
+    @property
+    def exit_status(self) -> int:
+        """1 for a file that was kept or failed; an error's own status before that."""
+        if self.errors:
+            return max(error.exit_status for error in self.errors.values())
+        statuses = {file.status for pulled in self.repos for file in pulled.files}
+        return 1 if statuses & {"kept", "failed"} else 0
+
+
+def counts(pulled: Pulled) -> dict[str, int]:
+    """Return how many files have each status."""
+    return dict(Counter(file.status for file in pulled.files))
+
+
+class _Manifest(BaseModel):
+    """`pull.json`: what the folder holds and how far it is proven; `files` is path to CID."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: Literal[1]
+    did: StrictStr
+    rev: StrictStr
+    proof: StrictStr
+    files: dict[StrictStr, StrictStr]
+
+
+def select(name: str, template: Target, collections: Sequence[Nsid]) -> Selection:
+    """Read what the user calls a repo: a handle, a DID, an AT-URI, or `folder:PATH`.
+
+    `template` gives the servers and the folder that names are relative to. Raises ConfigError.
+    """
+    name = name.removeprefix("@")
+    if name.startswith("at://"):
+        try:
+            uri = syntax.AtUri.parse(name)
+        except syntax.InvalidSyntax as error:
+            raise ConfigError(f"{name} {error}", remedy="write at://DID/collection/rkey") from error
+        if uri.collection and collections:
+            raise ConfigError(
+                f"{name} names a collection, and so does --collection", remedy="use one of them"
+            )
+        chosen = (uri.collection,) if uri.collection else tuple(collections)
+        return Selection(replace(template, name=uri.authority), chosen, uri.rkey)
+    target = replace(template, name=name)
+    if target.folder is None and (reason := syntax.check("at-identifier", name)):
+        raise ConfigError(
+            f"{name!r} {reason}", remedy="write a handle, a DID, an AT-URI or folder:PATH"
+        )
+    return Selection(target, tuple(collections))
+
+
+def pull(
+    selections: Sequence[Selection], out: Path, *, force: bool, progress: Progress
+) -> PullReport:
+    """Pull the repos into `out`; several get a folder each, named by their DIDs.
+
+    A file that isn't as `pull.json` remembers it is the user's: kept unless `force`.
+    """
+    done: list[Pulled] = []
+    errors: dict[str, PublisherError] = {}
+    for selection in selections:
+        try:
+            done.append(_pull(selection, out, len(selections) > 1, force, progress))
+        except PublisherError as error:
+            if len(selections) == 1:
+                raise
+            errors[selection.target.name] = error
+    return PullReport(tuple(done), errors)
+
+
+def _pull(
+    selection: Selection, out: Path, own_folder: bool, force: bool, progress: Progress
+) -> Pulled:
+    repo = open_to_read(selection.target)
+    try:
+        folder = out / repo.did.replace(":", "_").replace("%", "_") if own_folder else out
+        before = _manifest(folder, repo)
+        progress.stage(f"reading {repo.name}", 1)
+        snapshot = repo.read(selection.collections or repo.collections())
+        progress.advance()
+        records = _selected(snapshot, selection)
+        writer = _Writer(folder, before.files if before else {}, force)
+        files = [*_records(records, writer, progress), *_blobs(repo, records, writer, progress)]
+        files += _gone(before, files, selection)
+        _remember(repo, snapshot, before, files, folder)
+        return Pulled(repo.name, repo.did, snapshot.commit.rev, folder, tuple(files))
+    finally:
+        repo.close()
+
+
+def _selected(snapshot: Snapshot, selection: Selection) -> list[RemoteRecord]:
+    records = [
+        record
+        for collection in sorted(snapshot.records)
+        for _, record in sorted(snapshot.records[collection].items())
+        if selection.rkey in {None, record.rkey}
+    ]
+    if not records and selection.rkey:
+        raise RepoRefused(
+            f"{selection.target.name} has no record {selection.collections[0]}/{selection.rkey}",
+            name="RecordNotFound",
+            remedy="correct the AT-URI",
+        )
+    return records
+
+
+def _manifest(folder: Path, repo: Repo) -> _Manifest | None:
+    path = folder / MANIFEST
+    try:
+        manifest = _Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise StateError(
+            f"{path}: can't be read as what a pull wrote", remedy="pull into another folder (--out)"
+        ) from error
+    if manifest.did != repo.did:
+        raise StateError(
+            f"{folder} holds the repo of {manifest.did}, not of {repo.did}",
+            remedy="pull into another folder (--out)",
+        )
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes files below a folder, and never over what is the user's."""
+
+    folder: Path
+    known: Mapping[str, str]
+    force: bool
+
+    def put(self, path: str, cid: str, content: Callable[[], bytes]) -> PulledFile:
+        """Bring one file up to date; `content` is asked for only when it is to be written."""
+        target = self.folder / path
+        present = _cid_of(target)
+        if present == cid:
+            return PulledFile(path, "unchanged", cid)
+        if present is not None and present != self.known.get(path) and not self.force:
+            reason = "was changed here since it was pulled; --force replaces it"
+            return PulledFile(path, "kept", cid, reason)
+        try:
+            body = content()
+        except RepoRefused as error:
+            return PulledFile(path, "failed", cid, error.message)
+        self._make(target.parent)
+        write_atomically(target, body, durable=False)
+        return PulledFile(path, "new" if present is None else "updated", cid)
+
+    def _make(self, parent: Path) -> None:
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(
+                f"{parent}: {error.strerror}", remedy="make the folder writable, or use --out"
+            ) from error
+        if not parent.resolve().is_relative_to(self.folder.resolve()):
+            raise StateError(
+                f"{parent} leads out of {self.folder}", remedy="remove the symbolic link there"
+            )
+
+
+def _cid_of(path: Path) -> str | None:
+    """Return the CID of what a file holds ('' for what is no record), None where there is none."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path}: {error.strerror}", remedy="make it readable") from error
+    if path.suffix != ".json":
+        return str(Cid.of(content, RAW))
+    try:
+        return data.record_cid(data.loads(content))
+    except data.DataError:
+        return ""
+
+
+def _records(
+    records: Sequence[RemoteRecord], writer: _Writer, progress: Progress
+) -> Iterator[PulledFile]:
+    progress.stage("writing records", len(records))
+    for record in records:
+        path = f"{record.collection}/{escape_rkey(record.rkey)}.json"
+        yield writer.put(path, record.cid, partial(_text, record.value))
+        progress.advance()
+
+
+def _text(value: Value) -> bytes:
+    return data.dumps(value).encode()
+
+
+def _blobs(
+    repo: Repo, records: Sequence[RemoteRecord], writer: _Writer, progress: Progress
+) -> Iterator[PulledFile]:
+    cids = sorted({str(cid) for record in records for cid in blob_cids(record.value)})
+    progress.stage("fetching blobs", len(cids))
+
+    def fetch(cid: str) -> PulledFile:
+        file = writer.put(f"blobs/{cid}", cid, lambda: repo.fetch_blob(cid))
+        progress.advance()
+        return file
+
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        yield from pool.map(fetch, cids)
+
+
+def blob_cids(value: Value) -> Iterator[Cid]:
+    """Yield the CID of every blob that a value refers to."""
+    if isinstance(value, list):
+        for item in value:
+            yield from blob_cids(item)
+    elif isinstance(value, dict):
+        ref = value.get("ref")
+        if value.get("$type") == "blob" and isinstance(ref, Cid):
+            yield ref
+        else:
+            for item in value.values():
+                yield from blob_cids(item)
+
+
+def _gone(
+    before: _Manifest | None, files: Sequence[PulledFile], selection: Selection
+) -> Iterator[PulledFile]:
+    """Yield what an earlier pull wrote and the whole repo no longer has; the files stay."""
+    if before is None or selection.collections:
+        return
+    present = {file.path for file in files}
+    for path, cid in sorted(before.files.items()):
+        if path not in present:
+            yield PulledFile(path, "gone", cid, "is no longer in the repo; the file stays")
+
+
+def _remember(
+    repo: Repo,
+    snapshot: Snapshot,
+    before: _Manifest | None,
+    files: Sequence[PulledFile],
+    folder: Path,
+) -> None:
+    known = dict(before.files) if before else {}
+    known |= {file.path: file.cid for file in files if file.status not in {"kept", "failed"}}
+    manifest = _Manifest(
+        version=1, did=repo.did, rev=snapshot.commit.rev, proof="listed", files=known
+    )
+    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
+    if not folder.is_dir():
+        _Writer(folder, {}, force=False)._make(folder)
+    path = folder / MANIFEST
+    if not path.exists() or path.read_text("utf-8") != text:
+        write_atomically(path, text.encode())

@@ -1,0 +1,298 @@
+"""The repo in a folder, put together: what `publisher.repo.Repo` asks for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from publisher.archive import did_key, parse_commit, write_car
+from publisher.data import RAW, Cid, InvalidCid
+from publisher.errors import RepoRefused, RepoUnavailable, SwapRefused
+from publisher.folder.database import (
+    DATABASE,
+    SCHEMA,
+    VERSION,
+    has_database,
+    next_rev,
+    read_block,
+    read_cids,
+    read_head,
+    read_records,
+    read_tree,
+    transaction,
+    unwritable,
+    version_of,
+    write_commit,
+)
+from publisher.folder.key import KEY_FILE, ignore_key, load_key, make_key, sync_folder
+from publisher.folder.writes import ENVELOPE, do_write, drop_blobs, prepare, write_size
+from publisher.repo import Applied, Commit, Snapshot, Write
+from publisher.repo import batches as cut_batches
+from publisher.syntax import Did, Nsid
+
+MAX_WRITES: Final = 200
+MAX_BYTES: Final = 1_000_000  # of JSON; both limits are those of the reference PDS
+
+_BLOBS = "blobs"
+_log = logging.getLogger(__name__)
+
+
+def microseconds() -> int:
+    """Return the time of the system's clock, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class FolderRepo:
+    """The repo in the folder `path`. Made by `open`, `create` or `open_or_create`."""
+
+    def __init__(self, path: Path, did: Did, clock: Callable[[], int]) -> None:
+        self._path = path
+        self._did = did
+        self._clock = clock
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Callable[[], int] = microseconds) -> FolderRepo:
+        """Open the repo that the folder holds; the signing key is needed only by `apply`.
+
+        `clock` gives microseconds since 1970, for the revs. Raises RepoUnavailable.
+        """
+        if not has_database(path):
+            raise RepoUnavailable(
+                f"{path} holds no repo",
+                remedy=f"check the path {path}: a repo in a folder has a file {DATABASE}",
+            )
+        with transaction(path, "DEFERRED") as database:
+            if version_of(database) != VERSION:
+                raise RepoUnavailable(
+                    f"{path / DATABASE} is no repo that this version reads",
+                    remedy=f"check the path {path}, or use the version that made it",
+                )
+            return cls(path, parse_commit(read_head(database).block).did, clock)
+
+    @classmethod
+    def create(cls, path: Path, *, clock: Callable[[], int] = microseconds) -> FolderRepo:
+        """Make an empty repo with a new key in the folder, and the folder if there is none.
+
+        A creation that was cut short is finished. Raises RepoUnavailable, also when the folder
+        holds a repo already.
+        """
+        try:
+            (path / _BLOBS).mkdir(parents=True, exist_ok=True)
+            ignore_key(path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+        with transaction(path, "IMMEDIATE", mode="rwc") as database:
+            if version_of(database):
+                raise RepoUnavailable(
+                    f"{path} holds a repo already", remedy=f"open {path}, or name another folder"
+                )
+            for statement in SCHEMA:
+                database.execute(statement)
+            key = make_key(path)
+            did = did_key(key.public_key())
+            write_commit(database, did, next_rev("", clock(), did), key)
+        return cls(path, did, clock)
+
+    @classmethod
+    def open_or_create(cls, path: Path, *, clock: Callable[[], int] = microseconds) -> FolderRepo:
+        """Open the folder's repo, or make an empty one where there is none."""
+        if not has_database(path):
+            return cls.create(path, clock=clock)
+        with transaction(path, "DEFERRED") as database:
+            version = version_of(database)  # 0 where a creation was cut short
+        return (cls.open if version else cls.create)(path, clock=clock)
+
+    @property
+    def did(self) -> Did:
+        """The did:key of the signing key."""
+        return self._did
+
+    @property
+    def name(self) -> str:
+        """The folder, as it was given."""
+        return str(self._path)
+
+    def collections(self) -> list[Nsid]:
+        """Return the collections that hold records, sorted."""
+        with self._reading() as database:
+            rows = database.execute("SELECT DISTINCT collection FROM record ORDER BY collection")
+            return [Nsid(collection) for (collection,) in rows]
+
+    def head(self) -> Commit:
+        """Return the current commit."""
+        with self._reading() as database:
+            return read_head(database).commit
+
+    def read(self, collections: Sequence[Nsid]) -> Snapshot:
+        """Return all records of the collections; the commit's tree proves that they are all."""
+        with self._reading() as database:
+            head = read_head(database)
+            read_tree(database, head)
+            records = {
+                collection: {record.rkey: record for record in read_records(database, collection)}
+                for collection in collections
+            }
+            return Snapshot(head.commit, records)
+
+    def blobs(self) -> set[str]:
+        """Return the CIDs of the blobs that records refer to."""
+        with self._reading() as database:
+            rows = database.execute("SELECT DISTINCT cid FROM record_blob")
+            return {str(cid) for cid in read_cids(rows)}
+
+    def fetch_blob(self, cid: str) -> bytes:
+        """Return a blob's bytes, hashed. Raises RepoRefused when no record refers to it."""
+        try:
+            link = Cid.parse(cid)
+        except InvalidCid as error:
+            raise RepoRefused(f"{cid} {error}", name="InvalidRequest") from error
+        with self._reading() as database:
+            query = "SELECT 1 FROM record_blob WHERE cid = ?"
+            referred = database.execute(query, (link.raw,)).fetchone()
+        if not referred:
+            raise RepoRefused(f"no record in {self.name} refers to {cid}", name="BlobNotFound")
+        content = self._blob_content(link)
+        if content is None:
+            file = self._path / _BLOBS / cid
+            raise RepoUnavailable(
+                f"{file} is missing or damaged",
+                remedy=f"restore {file} from a copy, or upload the blob again",
+            )
+        return content
+
+    def upload_blob(self, content: bytes, mime_type: str) -> None:
+        """Keep a blob for records to refer to; until one does, it can't be fetched.
+
+        The type is taken as declared. Later uploads change it only while no record refers to it.
+        """
+        cid = Cid.of(content, RAW)
+        with self._writing() as database:
+            if self._blob_content(cid) is None:
+                self._store_blob(cid, content)
+            database.execute(
+                "INSERT INTO blob VALUES (:cid, :mime_type, :size)"
+                " ON CONFLICT (cid) DO UPDATE SET mime_type = :mime_type"
+                " WHERE NOT EXISTS (SELECT 1 FROM record_blob WHERE cid = :cid)",
+                {"cid": cid.raw, "mime_type": mime_type, "size": len(content)},
+            )
+
+    def apply(self, writes: Sequence[Write], *, swap_commit: str) -> Applied:
+        """Apply all of the writes in one signed commit, or none.
+
+        Raises SwapRefused when `swap_commit` isn't the head or a record isn't the one to be
+        replaced, RepoRefused for what the repo won't take, RepoUnavailable without the key.
+        """
+        prepared = [prepare(write) for write in writes]
+        self._check_size(writes)
+        key = self._signing_key()
+        with self._writing() as database:
+            head = read_head(database).commit
+            if head.cid != swap_commit:
+                raise SwapRefused(
+                    f"{self.name} is at commit {head.cid}, not at {swap_commit}",
+                    name="InvalidSwap",
+                    remedy="read the repo again",
+                )
+            released = set(chain.from_iterable(do_write(database, item) for item in prepared))
+            dropped = drop_blobs(database, released)
+            rev = next_rev(head.rev, self._clock(), self._did)
+            commit = write_commit(database, self._did, rev, key)
+        if dropped:
+            self._sweep()
+        return Applied(commit, [str(item.cid) if item.cid else None for item in prepared])
+
+    def batches(self, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+        """Cut writes into runs of at most 200, and 1,000,000 bytes of JSON."""
+        sizes = [write_size(write) for write in writes]
+        room = MAX_BYTES - ENVELOPE
+        return cut_batches(writes, sizes, max_writes=MAX_WRITES, max_bytes=room)
+
+    def car(self) -> Iterator[bytes]:
+        """Yield the whole repo as a CAR: the commit, the tree in preorder, the records by key.
+
+        All of it is of one commit: until the last piece is taken, writes to the repo wait.
+        """
+        with self._reading() as database:
+            head = read_head(database)
+            items, tree = read_tree(database, head)
+            places = {cid: path for path, cid in items}  # each block once
+            records = ((cid, read_block(database, path, cid)) for cid, path in places.items())
+            blocks = chain([(head.cid, head.block)], tree.nodes.items(), records)
+            yield from write_car(head.cid, blocks)
+
+    def close(self) -> None:
+        """Do nothing: no connection outlives its operation."""
+
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._path, "DEFERRED")
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._path, "IMMEDIATE")
+
+    def _check_size(self, writes: Sequence[Write]) -> None:
+        if len(writes) > MAX_WRITES:
+            raise RepoRefused(
+                f"{len(writes)} writes are beyond the limit of {MAX_WRITES}", name="InvalidRequest"
+            )
+        size = ENVELOPE + sum(write_size(write) for write in writes)
+        if size > MAX_BYTES:
+            raise RepoRefused(
+                f"writes of {size} bytes are beyond the limit of {MAX_BYTES}",
+                name="PayloadTooLarge",
+                remedy="make the largest record smaller",
+            )
+
+    def _signing_key(self) -> ec.EllipticCurvePrivateKey:
+        key = load_key(self._path)
+        if did_key(key.public_key()) != self._did:
+            file = self._path / KEY_FILE
+            raise RepoUnavailable(
+                f"{file} is not the key of {self._did}", remedy=f"restore {file} from a copy"
+            )
+        return key
+
+    def _blob_content(self, cid: Cid) -> bytes | None:
+        """Return the bytes that are kept, or None when they are missing or damaged."""
+        try:
+            content = (self._path / _BLOBS / str(cid)).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        return content if Cid.of(content, RAW) == cid else None
+
+    def _store_blob(self, cid: Cid, content: bytes) -> None:
+        """Write a blob's file. Only under the write lock, so `_sweep` never meets a half one."""
+        folder = self._path / _BLOBS
+        folder.mkdir(exist_ok=True)  # git keeps no empty folders
+        temporary = folder / f"{cid}.tmp"
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / str(cid))
+        sync_folder(folder)
+
+    def _sweep(self) -> None:
+        """Delete the files of blobs that are gone, and what killed processes left behind.
+
+        The commit stands already, so a failure here is only logged; the next sweep makes it good.
+        """
+        try:
+            with self._writing() as database:
+                rows = database.execute("SELECT cid FROM blob")
+                kept = {str(cid) for cid in read_cids(rows)}
+                for file in (self._path / _BLOBS).iterdir():
+                    if file.name.startswith("bafkrei") and file.name not in kept:
+                        file.unlink()
+        except RepoUnavailable as error:
+            _log.warning("files of deleted blobs stay in %s: %s", self.name, error)

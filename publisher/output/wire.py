@@ -1,0 +1,57 @@
+"""Reports as JSON for other programs; `version` grows when a field changes its meaning."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+from publisher.commands.collect import Checked
+from publisher.commands.demo import DemoReport
+from publisher.commands.publish import PublishReport
+from publisher.commands.validate import ValidateReport
+from publisher.errors import PublisherError
+from publisher.output.text import Report
+
+VERSION = 1
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """Return a report as plain JSON values: its fields, its counts, its exit status."""
+    body = {"version": VERSION, **_fields(report)}
+    if isinstance(report, (ValidateReport, PublishReport)):
+        body["counts"] = report.counts
+    return body | {"exit_status": report.exit_status}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Checked):
+        return _checked(value)
+    if isinstance(value, (ValidateReport, PublishReport, DemoReport)):
+        return _fields(value)
+    if isinstance(value, PublisherError):
+        return {"message": value.message, "remedy": value.remedy}
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return _fields(value) if is_dataclass(value) else value
+
+
+def _fields(value: object) -> dict[str, object]:
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} has no fields")
+    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def _checked(file: Checked) -> dict[str, object]:
+    """A file without its record, which may be large: the CID stands for it."""
+    return {
+        "path": str(file.path),
+        "key": file.key,
+        "status": file.status,
+        "collection": file.record.collection if file.record else None,
+        "cid": file.record.cid if file.record else None,
+        "findings": _plain(file.findings),
+    }
