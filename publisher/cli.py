@@ -31,7 +31,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 class _InOrder(click.Group):
     """Lists the commands in the order in which one meets them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the names as they were added."""
         return list(self.commands)
 
@@ -97,7 +97,9 @@ def validate(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
 @cli.command()
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be written, and stop.")
-@click.option("--adopt", is_flag=True, help="Take over records that have a document's site and path.")
+@click.option(
+    "--adopt", is_flag=True, help="Take over records that have a document's site and path."
+)
 @click.option(
     "--allow",
     type=click.Choice(["account"]),
@@ -142,7 +144,9 @@ def publish(
 @click.option(
     "-o", "--out", type=_PATH, default=Path("pulled"), show_default=True, help="Folder to write to."
 )
-@click.option("--collection", multiple=True, metavar="NSID", help="Only this collection; repeatable.")
+@click.option(
+    "--collection", multiple=True, metavar="NSID", help="Only this collection; repeatable."
+)
 @click.option("--force", is_flag=True, help="Replace files that were changed here.")
 @click.option("--check", is_flag=True, help="Write nothing; compare the repo with the documents.")
 @_servers
@@ -178,8 +182,7 @@ def pull(
 
     chosen = tuple(_nsid(name) for name in collection)
     selections = [
-        pulling.select(target.name, target, chosen)
-        for target in _targets(repos, pds, plc, config)
+        pulling.select(target.name, target, chosen) for target in _targets(repos, pds, plc, config)
     ]
     _finish(lambda progress: pulling.pull(selections, out, force=force, progress=progress), format)
 
@@ -326,9 +329,7 @@ def _run() -> int:
         return 1
 
 
-def _finish(
-    run: Callable[[Progress], Report], format: str, *, quiet: bool = False
-) -> None:
+def _finish(run: Callable[[Progress], Report], format: str, *, quiet: bool = False) -> None:
     """Run a command under a progress bar, show its report, and leave with its status."""
     from publisher.terminal import progress, show, show_error
 
@@ -344,9 +345,7 @@ def _finish(
 def _config(explicit: Path | None, paths: tuple[Path, ...] = ()) -> Config:
     from publisher import config
 
-    return config.load(
-        explicit=explicit, starts=(Path.cwd(), *paths), environment=os.environ
-    )
+    return config.load(explicit=explicit, starts=(Path.cwd(), *paths), environment=os.environ)
 
 
 def _target(repo: str | None, pds: str | None, plc: str | None, config: Path | None) -> Target:
@@ -359,30 +358,17 @@ def _targets(
     """The servers of publisher.toml belong to its own repo; another takes --pds and --plc."""
     from publisher.commands.repos import Target, configured
 
-    if repos and not config:
-        settings = None if pds or plc else _own(config)
-    else:
-        settings = _own(config)
     if not repos:
         own = configured(_config(config))
         return [Target(own.name, pds or own.pds, plc or own.plc, own.root)]
+    settings = _config(config).settings
+    own_names = {settings.repo} - {None}
     return [
-        settings
-        if settings and settings.name == name.removeprefix("@")
-        else Target(name.removeprefix("@"), pds, plc)
-        for name in repos
+        Target(name, pds or settings.pds, plc or settings.plc)
+        if name in own_names
+        else Target(name, pds, plc)
+        for name in (repo.removeprefix("@") for repo in repos)
     ]
-
-
-def _own(config: Path | None) -> Target | None:
-    from publisher.commands.repos import configured
-
-    try:
-        return configured(_config(config))
-    except ConfigError:
-        if config:
-            raise
-        return None
 
 
 def _nsid(text: str) -> Any:

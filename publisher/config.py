@@ -161,7 +161,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
 
 
 def validated(table: Mapping[str, object], path: Path | None) -> Settings:
-    """Return the settings of a table; `path` is where it stands, for messages. Raises ConfigError."""
+    """Return the settings of a table, which stands in the file `path`. Raises ConfigError."""
     try:
         return Settings.model_validate(table)
     except ValidationError as error:

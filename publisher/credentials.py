@@ -171,19 +171,20 @@ def _keyring_errors(what: str) -> Iterator[None]:
         raise CredentialError(
             f"{what}: keyring isn't installed", remedy=f"pip install keyring, or set {VARIABLE}"
         ) from error
+    # None is chained: backends put what they were given into their texts, the password too.
     try:
         yield
-    except keyring.errors.NoKeyringError as error:
+    except keyring.errors.NoKeyringError:
         raise CredentialError(
             f"{what}: there is no keyring on this machine",
             remedy=f"install one that keyring knows, or set {VARIABLE}",
-        ) from error
-    except keyring.errors.KeyringLocked as error:
+        ) from None
+    except keyring.errors.KeyringLocked:
         raise CredentialError(
             f"{what}: the keyring is locked", remedy=f"unlock it, or set {VARIABLE}"
-        ) from error
+        ) from None
     except (keyring.errors.KeyringError, *_BACKEND_ERRORS) as error:
         raise CredentialError(
             f"{what}: the keyring failed ({type(error).__name__})",
             remedy=f"run 'keyring diagnose', or set {VARIABLE}",
-        ) from error
+        ) from None

@@ -35,10 +35,10 @@ def _write_and_replace(
             left = left[os.write(descriptor, left) :]
         if durable:
             os.fsync(descriptor)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(path)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink()
         raise
 
 

@@ -137,7 +137,7 @@ def resolve(
 
     `pds` and `plc` are URLs that the user typed; make the transport with `transport_for(pds, plc)`.
     With `pds`, that is where the repo is read, and only a handle costs a request. Raises
-    IdentityError.
+    IdentityError, and closes the transport's connections then.
     """
     network = _Network(
         open_client(transport),
@@ -146,6 +146,14 @@ def resolve(
         transport.allow_private,
         lookup_txt,
     )
+    try:
+        return _resolve(repo, network)
+    except IdentityError:
+        transport.close()
+        raise
+
+
+def _resolve(repo: str, network: _Network) -> Identity:
     did, handle = _parse_repo(repo), None
     if did is None:
         handle = _parse_handle(repo)

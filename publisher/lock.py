@@ -163,9 +163,7 @@ def _parsed(model: type[Model], text: str, path: Path, number: int) -> Model:
 
 def _entry(line: _Line) -> LockEntry:
     fields = MARKDOWN_OWNED if line.fields is None else frozenset(line.fields)
-    return LockEntry(
-        line.key, Nsid(line.collection), Rkey(line.rkey), line.cid, line.owned, fields
-    )
+    return LockEntry(line.key, Nsid(line.collection), Rkey(line.rkey), line.cid, line.owned, fields)
 
 
 def _text(entry: LockEntry) -> str:

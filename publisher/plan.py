@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeAlias
 
 from publisher import data, syntax
@@ -120,7 +120,8 @@ class _Match:
     """The record that belongs to a document: `proven` where only we can have written it."""
 
     place: Place
-    proven: bool
+    _: KW_ONLY
+    proven: bool = True
     bases: tuple[LockEntry, ...] = ()
     expected: bool = False
 
@@ -160,9 +161,7 @@ def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntr
     )
 
 
-def changed_fields(
-    ours: Mapping[str, Value], theirs: Mapping[str, Value]
-) -> tuple[str, ...]:
+def changed_fields(ours: Mapping[str, Value], theirs: Mapping[str, Value]) -> tuple[str, ...]:
     """Return the names of the top-level fields that differ, sorted."""
     names = ours.keys() | theirs.keys()
     return tuple(sorted(name for name in names if not _equal(ours, theirs, name)))
@@ -184,7 +183,8 @@ def _decide(record: Record, match: _Match, remote: Remote) -> Action:
     if data.record_cid(value) == theirs.cid:
         return Unchanged(record, rkey, value)
     changed = changed_fields(value, theirs.value)
-    if any(owned_cid(theirs.value, base.fields) == base.owned for base in match.bases):
+    ours = record.owned_over(theirs.value)
+    if any(owned_cid(theirs.value, base.fields & ours) == base.owned for base in match.bases):
         return Update(record, rkey, value, theirs.cid, changed)
     if match.bases:
         return Conflict(record, rkey, *_both_changed(record, match.bases), changed)
@@ -204,7 +204,10 @@ def _absent(record: Record, rkey: Rkey, *, expected: bool) -> Action:
 
 
 def _both_changed(record: Record, bases: Iterable[LockEntry]) -> tuple[str, str]:
-    remedy = "compare with `publisher pull`, take over what you want to keep, and delete its line in publisher.lock"
+    remedy = (
+        "to keep the record's text, copy it into the document (`publisher pull` brings it); "
+        "to publish the document over it, delete its line in publisher.lock"
+    )
     if any(owned_cid(record.value, base.fields) == base.owned for base in bases):
         return "its record was changed in the repo since it was last published", remedy
     return "both the document and its record changed since it was last published", remedy
@@ -313,7 +316,7 @@ class _Matching:
         if rkey is not None:
             bases = tuple(base for base in self._bases(record) if base.rkey == rkey)
             expected = any(self._is_locked(base) for base in bases)
-            self._claim(record, _Match((record.collection, rkey), True, bases, expected))
+            self._claim(record, _Match((record.collection, rkey), bases=bases, expected=expected))
 
     def _locked(self, record: Record) -> None:
         bases = self._bases(record)
@@ -322,7 +325,7 @@ class _Matching:
         place = (bases[0].collection, bases[0].rkey)
         if place[0] == record.collection:
             expected = self._is_locked(bases[0])
-            self._claim(record, _Match(place, True, bases, expected))
+            self._claim(record, _Match(place, bases=bases, expected=expected))
 
     def _derived(self, record: Record) -> None:
         if not self.remote.get(record.collection):
@@ -331,7 +334,7 @@ class _Matching:
             place = (record.collection, derived_rkey(record, self.did, salt))
             theirs = self._at(place)
             if theirs and place not in self.claimed and self._same_site(record, theirs):
-                self._claim(record, _Match(place, True))
+                self._claim(record, _Match(place))
                 return
 
     def _same_site(self, record: Record, theirs: RemoteRecord) -> bool:
@@ -367,7 +370,7 @@ class _Matching:
                 continue
             for record in _sharing(theirs, by_trait):
                 if self._same_site(record, theirs):
-                    yield record, _Match(place, True, (entry,), True)
+                    yield record, _Match(place, bases=(entry,), expected=True)
 
     def _fingerprinted(self, records: Sequence[Record]) -> Iterator[tuple[Record, _Match]]:
         """Low 30 bits that agree, with a second witness: the path, or date and title."""
@@ -380,7 +383,7 @@ class _Matching:
                 for record in _sharing(theirs, by_trait):
                     marks = {fingerprint(record, self.did, salt) for salt in SALTS}
                     if low in marks and self._same_site(record, theirs):
-                        yield record, _Match((collection, theirs.rkey), True)
+                        yield record, _Match((collection, theirs.rkey))
 
     def _candidates(self, records: Sequence[Record]) -> None:
         """Unclaimed records that share path, or date and title: one may be adopted, two not."""
@@ -396,14 +399,16 @@ class _Matching:
         for record in left:
             places = found.get(record.key, [])
             if len(places) == 1 and wanted[places[0]] == 1:
-                self._claim(record, _Match(places[0], False))
+                self._claim(record, _Match(places[0], proven=False))
             elif places:
                 self.conflicts[record.key] = _ambiguous(record, places)
 
 
 def _ambiguous(record: Record, places: Sequence[Place]) -> Conflict:
     rkeys = ", ".join(rkey for _, rkey in sorted(places))
-    reason = f"more than one pair of document and record share site and path, or date and title: {rkeys}"
+    reason = (
+        f"more than one pair of document and record share site and path, or date and title: {rkeys}"
+    )
     remedy = "write `rkey: …` of the right one into the front matter"
     return Conflict(record, None, reason, remedy)
 

@@ -99,7 +99,7 @@ def parse_rkey(text: str) -> Rkey:
 
 
 def tid(value: int) -> str:
-    """Return the TID of a 64-bit value (top bit 0, 53 bits of microseconds, 10 bits of clock id)."""
+    """Return the TID of 64 bits: 0, then 53 of microseconds, then 10 of clock id."""
     if not 0 <= value < 1 << 63:
         raise InvalidSyntax(f"{value} doesn't fit into the 63 bits of a TID")
     return "".join(TID_ALPHABET[value >> shift & 31] for shift in range(60, -1, -5))

@@ -81,9 +81,7 @@ def _context(config: Config, path: Path) -> Context:
         folder = (path if path.is_dir() else path.parent).absolute()
         root = root if folder.resolve().is_relative_to(root) else folder
     settings = config.settings
-    return Context(
-        root, folder, settings.timezone, with_content=settings.content == "markdown"
-    )
+    return Context(root, folder, settings.timezone, with_content=settings.content == "markdown")
 
 
 def collect(

@@ -118,9 +118,9 @@ class _Run:
     options: Options
     checked: Sequence[Checked]
     repo: Repo
-    entries: dict[str, LockEntry]
-    intents: Sequence[LockEntry]
     selected: frozenset[str]
+    entries: dict[str, LockEntry] = field(default_factory=dict)
+    intents: Sequence[LockEntry] = ()
     actions: list[Action] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
 
@@ -130,9 +130,7 @@ class _Run:
         return self.options.adopt or self.config.settings.adopt
 
 
-def publish(
-    config: Config, options: Options, prompt: Prompt, progress: Progress
-) -> PublishReport:
+def publish(config: Config, options: Options, prompt: Prompt, progress: Progress) -> PublishReport:
     """Publish the config's documents, or say what would be done (`dry_run`).
 
     Raises PublisherError for what stops it before the plan; later errors are in the report.
@@ -142,12 +140,11 @@ def publish(
     target = configured(config)
     if options.dry_run and target.folder is not None and not target.folder.exists():
         return _first_publish(target.name, checked, selected)
-    repo = open_to_write(
-        target, prompt, max_wait=options.max_wait, create=not options.dry_run
-    )
+    repo = open_to_write(target, prompt, max_wait=options.max_wait, create=not options.dry_run)
     try:
         with _hold(config, options) as journal:
-            return _run(config, options, checked, selected, repo, journal, progress)
+            run = _Run(config, options, checked, repo, selected)
+            return _execute(run, journal, progress)
     finally:
         repo.close()
 
@@ -163,7 +160,7 @@ def _first_publish(
         for file in checked
         if file.key in selected and (file.record or file.status == "invalid")
     ]
-    return PublishReport(name, "", True, tuple(items))
+    return PublishReport(name, "", dry_run=True, items=tuple(items))
 
 
 def _hold(config: Config, options: Options) -> AbstractContextManager[Journal | None]:
@@ -172,9 +169,7 @@ def _hold(config: Config, options: Options) -> AbstractContextManager[Journal | 
     return lock.one_run(config.root)
 
 
-def _selected(
-    config: Config, checked: Sequence[Checked], paths: Sequence[Path]
-) -> frozenset[str]:
+def _selected(config: Config, checked: Sequence[Checked], paths: Sequence[Path]) -> frozenset[str]:
     """Return the keys of the documents named by `paths`; without any, all of them."""
     if not paths:
         return frozenset(file.key for file in checked)
@@ -190,21 +185,8 @@ def _selected(
     return frozenset(keys)
 
 
-def _run(
-    config: Config,
-    options: Options,
-    checked: Sequence[Checked],
-    selected: frozenset[str],
-    repo: Repo,
-    journal: Journal | None,
-    progress: Progress,
-) -> PublishReport:
-    stateful = config.settings.state == "lock"
-    before = lock.load(config.root) if stateful else Lock()
-    _same_account(before, repo, options)
-    intents = lock.read_journal(config.root) if stateful else []
-    entries = dict(before.entries) if before.did in {None, repo.did} else {}
-    run = _Run(config, options, checked, repo, entries, intents, selected)
+def _execute(run: _Run, journal: Journal | None, progress: Progress) -> PublishReport:
+    before = _recall(run)
     error = None
     try:
         _rounds(run, journal, progress)
@@ -220,12 +202,20 @@ def _run(
     return _report(run, error)
 
 
-def _same_account(before: Lock, repo: Repo, options: Options) -> None:
-    if before.did not in {None, repo.did} and not options.allow_account:
+def _recall(run: _Run) -> Lock:
+    """Take over what earlier runs left. Raises GuardStopped when it is another account's."""
+    if run.config.settings.state == "none":
+        return Lock()
+    before = lock.load(run.config.root)
+    if before.did in {None, run.repo.did}:
+        run.entries = dict(before.entries)
+        run.intents = lock.read_journal(run.config.root)
+    elif not run.options.allow_account:
         raise GuardStopped(
-            f"publisher.lock belongs to {before.did}, but {repo.name} is {repo.did}",
+            f"publisher.lock belongs to {before.did}, but {run.repo.name} is {run.repo.did}",
             remedy="correct `repo`; or start anew for this account with --allow account",
         )
+    return before
 
 
 def _rounds(run: _Run, journal: Journal | None, progress: Progress) -> None:
@@ -333,9 +323,17 @@ def _item(
         return Item(path, "conflict", uri, None, action.changed, reason, remedy, findings)
     name, remedy = _name(run, action)
     changed = action.changed if isinstance(action, (Update, Adopt)) else ()
-    return Item(
-        path, name, uri, data.record_cid(action.value), changed, "", remedy, findings
-    )
+    findings += _kept_content(action)
+    return Item(path, name, uri, data.record_cid(action.value), changed, "", remedy, findings)
+
+
+def _kept_content(action: Create | Update | Adopt | Unchanged) -> tuple[Finding, ...]:
+    """Say that the record's `content` is another app's, where ours would be another."""
+    ours, there = action.record.value.get("content"), action.value.get("content")
+    if ours is None or ours == there or not isinstance(there, dict):
+        return ()
+    message = f"the record's content is {there.get('$type')}, which another app wrote: it stays"
+    return (Finding("/content", "content-kept", message, "info"),)
 
 
 def _name(run: _Run, action: Create | Update | Adopt | Unchanged) -> tuple[ActionName, str]:

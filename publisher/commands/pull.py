@@ -127,7 +127,9 @@ def pull(
     errors: dict[str, PublisherError] = {}
     for selection in selections:
         try:
-            done.append(_pull(selection, out, len(selections) > 1, force, progress))
+            done.append(
+                _pull(selection, out, progress, own_folder=len(selections) > 1, force=force)
+            )
         except PublisherError as error:
             if len(selections) == 1:
                 raise
@@ -136,7 +138,7 @@ def pull(
 
 
 def _pull(
-    selection: Selection, out: Path, own_folder: bool, force: bool, progress: Progress
+    selection: Selection, out: Path, progress: Progress, *, own_folder: bool, force: bool
 ) -> Pulled:
     repo = open_to_read(selection.target)
     try:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from publisher.data.cid import DAG_CBOR, Cid, InvalidCid
 
-Value: TypeAlias = "None | bool | int | str | bytes | Cid | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | str | bytes | Cid | list[Value] | dict[str, Value] | None"
 """A value of the data model, as JSON or DAG-CBOR carry it."""
 
 _MAX_DEPTH = 256  # of anything that is decoded; records are held to 32 by `check`

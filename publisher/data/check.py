@@ -28,9 +28,7 @@ def check(value: object, *, safe_integers: bool = False) -> list[Finding]:
     return list(_check(value, (), safe_integers=safe_integers))
 
 
-def _check(
-    value: object, path: tuple[str | int, ...], *, safe_integers: bool
-) -> Iterator[Finding]:
+def _check(value: object, path: tuple[str | int, ...], *, safe_integers: bool) -> Iterator[Finding]:
     if isinstance(value, (dict, list)):
         if len(path) >= MAX_DEPTH:
             yield _found(path, "depth", f"nesting is deeper than {MAX_DEPTH}", "nest it less")
@@ -89,7 +87,9 @@ def _check_object(value: dict[str, object], path: tuple[str | int, ...]) -> Iter
     name = value["$type"]
     if not isinstance(name, str) or not name:
         if not isinstance(name, Fault):
-            yield _found((*path, "$type"), "type-name", "$type is no name", "write a lexicon's name")
+            yield _found(
+                (*path, "$type"), "type-name", "$type is no name", "write a lexicon's name"
+            )
     elif name == "blob":
         yield from _check_blob(value, path)
 

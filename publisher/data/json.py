@@ -24,7 +24,9 @@ class DataError(ValueError):
     """A text that is no value of the data model; `findings` are all its faults."""
 
     def __init__(self, findings: list[Finding]) -> None:
-        super().__init__("; ".join(f"{found.pointer or '/'}: {found.message}" for found in findings))
+        super().__init__(
+            "; ".join(f"{found.pointer or '/'}: {found.message}" for found in findings)
+        )
         self.findings = findings
 
 
@@ -108,14 +110,16 @@ def _convert(parsed: object) -> object:
 def _object(pairs: list[tuple[str, object]]) -> object:
     mapping: dict[str, object] = {}
     for key, item in pairs:
-        if key in mapping:
-            item = Fault("duplicate-key", f"the key {key!r} stands here twice", "remove one of them")
-        mapping[key] = item
+        mapping[key] = _twice(key) if key in mapping else item
     if "$link" in mapping:
         return _link(mapping)
     if "$bytes" in mapping:
         return _bytes(mapping)
     return mapping
+
+
+def _twice(key: str) -> Fault:
+    return Fault("duplicate-key", f"the key {key!r} stands here twice", "remove one of them")
 
 
 def _number(text: str) -> object:
@@ -156,7 +160,9 @@ def _link(mapping: dict[str, object]) -> object:
 def _bytes(mapping: dict[str, object]) -> object:
     text = mapping["$bytes"]
     if len(mapping) != 1 or not isinstance(text, str):
-        return Fault("bytes-form", "bytes are {'$bytes': base64} and nothing else", "remove the rest")
+        return Fault(
+            "bytes-form", "bytes are {'$bytes': base64} and nothing else", "remove the rest"
+        )
     bare = text.rstrip("=")
     if not _BASE64.fullmatch(text) or len(bare) % 4 == 1 or ("=" in text and len(text) % 4):
         return Fault("bytes-form", "the $bytes aren't base64", "use A-Z a-z 0-9 + /")

@@ -52,7 +52,7 @@ def find(folder: Path) -> Iterator[Source]:
     wrote (they hold `pull.json`), unless `folder` is one itself. Raises SourceError.
     """
     yield from sorted(
-        (source_of(Path(path), folder) for path in _walk(folder)), key=lambda found: found.key
+        (source_of(path, folder) for path in _walk(folder)), key=lambda found: found.key
     )
 
 
@@ -77,7 +77,7 @@ def read(source: Source, context: Context) -> Reading:
     return reader(source, content, context)
 
 
-def _walk(folder: Path) -> Iterator[str]:
+def _walk(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise SourceError(
             f"{folder}: there is no such folder",
@@ -89,9 +89,9 @@ def _walk(folder: Path) -> Iterator[str]:
             continue
         folders[:] = sorted(_kept(folders))
         for name in files:
-            suffix = os.path.splitext(name)[1].lower()
-            if suffix in READERS and not name.startswith(".") and name not in _SECTION_PAGES:
-                yield os.path.join(parent, name)
+            known = Path(name).suffix.lower() in READERS
+            if known and not name.startswith(".") and name not in _SECTION_PAGES:
+                yield Path(parent, name)
 
 
 def _kept(folders: Iterable[str]) -> Iterator[str]:

@@ -29,7 +29,11 @@ class Parts:
 class _Loader(_BaseLoader):  # type: ignore[misc]  # the base is the C loader where there is one
     """YAML that keeps dates as they are written and refuses a key that stands twice."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002  # PyYAML's signature
+    ) -> dict[Any, Any]:
         """Build a mapping. Raises yaml.YAMLError at a repeated key."""
         seen = set()
         for key_node, _ in node.value:
@@ -53,8 +57,8 @@ _Loader.yaml_implicit_resolvers = {
 def split(text: str) -> Parts | None:
     """Return head and body, None where the file has no head. Raises InvalidFrontMatter.
 
-    `---` fences YAML, `+++` TOML; a file that begins with `{` begins with JSON. Line ends are
-    made `\\n`, so that a checkout on Windows is the same document.
+    `---` fences YAML, `+++` TOML; a file that begins with `{` begins with JSON. All line ends
+    become line feeds, so that a checkout on Windows is the same document.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if text.startswith("{"):

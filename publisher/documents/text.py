@@ -6,7 +6,8 @@ that was ever published, so they change only with a major version.
 * Blocks are set apart by one blank line, items of a tight list by a line end.
 * A soft line break is a space, a hard one a line end. Code is kept as it stands.
 * Links give their text, images their alternative text, tables a line a row, cells by tabs.
-* HTML gives its text; scripts, styles and comments give nothing. Footnotes follow at the end.
+* HTML gives its text, white space in blocks of it collapsed as browsers do; scripts, styles,
+  comments and instructions give nothing. Footnotes follow at the end.
 """
 
 from __future__ import annotations
@@ -21,10 +22,49 @@ from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
 _TASK = re.compile(r"\[[ xX]\]\s+")
+_SPACES = re.compile(r"[ \t\n\r\f]+")
+_UNSEEN = re.compile(
+    r"<!--(?:-?>|.*?(?:-->|\Z))|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL
+)  # where CommonMark ends them: html.parser ends some earlier, and each version differently
 _SILENT = {"script", "style", "template"}
 _OWN_LINE = frozenset(
-    "address article aside blockquote dd details div dl dt fieldset figcaption figure footer form "
-    "h1 h2 h3 h4 h5 h6 header hr li main nav ol p pre section summary table td th tr ul".split()
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "td",
+        "th",
+        "tr",
+        "ul",
+    ]
 )
 
 
@@ -33,7 +73,7 @@ def plain_text(markdown: str) -> str:
     text = gap = ""
     for block, gap_after in _blocks(_parser().parse(markdown)):
         if block:
-            text += gap + block
+            text += gap + block if text else block
             gap = gap_after
         else:
             gap = max(gap, gap_after)
@@ -48,13 +88,19 @@ def _parser() -> MarkdownIt:
 
 def _blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
     """Yield the text of each block, or '' at the end of an outer one, with the gap after it."""
+    tight: dict[int, bool] = {}  # by the level of its items' blocks: whether a list is tight
     for index, token in enumerate(tokens):
         match token.type:
+            case "paragraph_open":
+                tight[token.level] = token.hidden
             case "inline":
                 yield _inline(token.children or [], task=_opens_item(tokens, index)), ""
             case "paragraph_close":
                 yield "", "\n" if token.hidden else "\n\n"
-            case "heading_close" | "table_close" | "bullet_list_close" | "ordered_list_close":
+            case "bullet_list_close" | "ordered_list_close":
+                tight.pop(token.level + 2, None)
+                yield "", "\n" if tight.get(token.level) else "\n\n"
+            case "heading_close" | "table_close":
                 yield "", "\n\n"
             case "th_open" | "td_open" if tokens[index - 1].type != "tr_open":
                 yield "\t", ""
@@ -63,7 +109,7 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
             case "fence" | "code_block":
                 yield token.content.removesuffix("\n"), "\n\n"
             case "html_block":
-                yield html_text(token.content).strip("\n "), "\n\n"
+                yield _html_text(token.content, collapse=True).strip("\n "), "\n\n"
 
 
 def _opens_item(tokens: Sequence[Token], index: int) -> bool:
@@ -84,7 +130,7 @@ def _inline(tokens: Sequence[Token], *, task: bool) -> str:
                 html.append(_escape(_inline(token.children or [], task=False)))
             case "html_inline":
                 html.append(token.content)
-    text = html_text("".join(html))
+    text = _html_text("".join(html), collapse=False)
     return _TASK.sub("", text, count=1) if task and _TASK.match(text) else text
 
 
@@ -93,16 +139,18 @@ def _escape(text: str) -> str:
 
 
 class _Text(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, *, collapse: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
         self.silent = 0
+        self.preformatted = 0 if collapse else 1
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _SILENT:
             self.silent += 1
         elif tag in _OWN_LINE:
             self._end_line()
+            self.preformatted += tag == "pre"
         elif tag == "br":
             self.parts.append("\n")
         elif tag == "img":
@@ -113,21 +161,30 @@ class _Text(HTMLParser):
             self.silent = max(0, self.silent - 1)
         elif tag in _OWN_LINE:
             self._end_line()
+            self.preformatted = max(0, self.preformatted - (tag == "pre"))
 
     def handle_data(self, data: str) -> None:
-        if not self.silent:
+        if self.silent:
+            return
+        if not self.preformatted:
+            data = _SPACES.sub(" ", data)
+            if not self.parts or self.parts[-1].endswith((" ", "\n")):
+                data = data.removeprefix(" ")
+        if data:
             self.parts.append(data)
 
     def _end_line(self) -> None:
-        if self.parts and not self.parts[-1].endswith("\n"):
+        if self.parts and not self.preformatted:
+            self.parts[-1] = self.parts[-1].removesuffix(" ")
+        if any(self.parts) and not "".join(self.parts[-2:]).endswith("\n"):
             self.parts.append("\n")
 
 
-def html_text(html: str) -> str:
+def _html_text(html: str, *, collapse: bool) -> str:
     """Return the text of a piece of HTML; entities become characters."""
     if "<" not in html and "&" not in html:
         return html
-    parser = _Text()
-    parser.feed(html)
+    parser = _Text(collapse=collapse)
+    parser.feed(_UNSEEN.sub("", html))
     parser.close()
     return "".join(parser.parts)

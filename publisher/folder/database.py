@@ -133,8 +133,8 @@ def read_head(database: sqlite3.Connection) -> Head:
     row = database.execute("SELECT cid, block FROM head").fetchone()
     if row is None:
         raise ArchiveError("the commit is missing")
-    raw, block = row
-    cid = _matching(raw, block, "the commit")
+    cid = _cid(row[0])
+    block = _hashed(cid, row[1], "the commit")
     return Head(cid, parse_commit(block).rev, block)
 
 
@@ -144,11 +144,10 @@ def _cid(raw: object) -> Cid:
     return Cid.decode(raw)
 
 
-def _matching(raw: object, block: object, what: str) -> Cid:
-    cid = _cid(raw)
+def _hashed(cid: Cid, block: object, what: str) -> bytes:
     if not isinstance(block, bytes) or Cid.of(block, DAG_CBOR) != cid:
         raise ArchiveError(f"{what} is not what its CID says")
-    return cid
+    return block
 
 
 def read_tree(database: sqlite3.Connection, head: Head) -> tuple[list[tuple[str, Cid]], Tree]:
@@ -160,17 +159,30 @@ def read_tree(database: sqlite3.Connection, head: Head) -> tuple[list[tuple[str,
     return items, tree
 
 
-def read_records(database: sqlite3.Connection, collection: Nsid) -> Iterator[RemoteRecord]:
-    """Yield a collection's records by rkey, each hashed. Raises ArchiveError, InvalidCbor."""
-    rows = database.execute(
-        "SELECT rkey, cid, block FROM record WHERE collection = ? ORDER BY rkey", (collection,)
-    )
-    for rkey, raw, block in rows:
-        cid = _matching(raw, block, f"{collection}/{rkey}")
-        value = decode(block)
-        if not isinstance(value, dict):
-            raise ArchiveError(f"{collection}/{rkey} is no object")
-        yield RemoteRecord(collection, Rkey(rkey), str(cid), value)
+def read_records(
+    database: sqlite3.Connection, collection: Nsid, tree: Iterable[tuple[str, Cid]]
+) -> dict[Rkey, RemoteRecord]:
+    """Return a collection's records, which must be those of the tree. Raises ArchiveError.
+
+    SQLite takes the tree's items from an index, which in a damaged file may differ from the table.
+    """
+    prefix = f"{collection}/"
+    cids = {path.removeprefix(prefix): cid for path, cid in tree if path.startswith(prefix)}
+    query = "SELECT rkey, block FROM record WHERE collection = ? ORDER BY rkey"
+    blocks = dict(database.execute(query, (collection,)).fetchall())
+    if blocks.keys() != cids.keys():
+        raise ArchiveError(f"the records of {collection} aren't those of the tree")
+    return {
+        Rkey(rkey): _record(collection, Rkey(rkey), cids[rkey], block)
+        for rkey, block in blocks.items()
+    }
+
+
+def _record(collection: Nsid, rkey: Rkey, cid: Cid, block: object) -> RemoteRecord:
+    value = decode(_hashed(cid, block, f"{collection}/{rkey}"))
+    if not isinstance(value, dict):
+        raise ArchiveError(f"{collection}/{rkey} is no object")
+    return RemoteRecord(collection, rkey, str(cid), value)
 
 
 def read_items(database: sqlite3.Connection) -> list[tuple[str, Cid]]:
@@ -186,9 +198,7 @@ def read_block(database: sqlite3.Connection, path: str, cid: Cid) -> bytes:
     """Return the block of the record at 'collection/rkey', hashed. Raises ArchiveError."""
     query = "SELECT block FROM record WHERE collection = ? AND rkey = ?"
     row = database.execute(query, path.split("/", 1)).fetchone()
-    block: bytes = row[0] if row else b""
-    _matching(cid.raw, block, path)
-    return block
+    return _hashed(cid, row[0] if row else None, path)
 
 
 def write_commit(

@@ -136,10 +136,9 @@ class FolderRepo:
         """Return all records of the collections; the commit's tree proves that they are all."""
         with self._reading() as database:
             head = read_head(database)
-            read_tree(database, head)
+            items, _ = read_tree(database, head)
             records = {
-                collection: {record.rkey: record for record in read_records(database, collection)}
-                for collection in collections
+                collection: read_records(database, collection, items) for collection in collections
             }
             return Snapshot(head.commit, records)
 

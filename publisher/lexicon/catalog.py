@@ -65,7 +65,9 @@ class Catalog:
         if profile == "publish":
             findings = [_raised(finding) for finding in findings]
         if not isinstance(value, dict):
-            findings.append(Finding("", "type", "a record is an object", "error", "write an object"))
+            findings.append(
+                Finding("", "type", "a record is an object", "error", "write an object")
+            )
             return Verdict("invalid", findings)
         findings += _record_type(value, nsid)
         collection = nsid or str(value.get("$type", ""))

@@ -23,6 +23,8 @@ Check: TypeAlias = Callable[[object], Findings]
 Resolve: TypeAlias = Callable[[str], Check | None]
 """From a full name (`nsid#def`) to its check, None where nothing has this name."""
 
+_LENGTH = ("too-long", "too-short")
+_GRAPHEMES = ("too-many-graphemes", "too-few-graphemes")
 _JSON_NAMES = {str: "a string", int: "an integer", bool: "true or false", list: "an array"}
 
 
@@ -40,7 +42,7 @@ class Scope:
         return name if "#" in name else name + "#main"
 
 
-def compile_def(definition: object, scope: Scope) -> Check:
+def compile_def(definition: object, scope: Scope) -> Check:  # noqa: C901  # a table
     """Return the check of one definition. Raises TypeError for one that describes no value."""
     match definition:
         case lex.StringDef():
@@ -75,7 +77,9 @@ def compile_def(definition: object, scope: Scope) -> Check:
 
 def count_graphemes(text: str) -> int:
     """Return the number of extended grapheme clusters (UAX #29)."""
-    return len(text) if text.isascii() and "\r" not in text else sum(1 for _ in iter_graphemes(text))
+    return (
+        len(text) if text.isascii() and "\r" not in text else sum(1 for _ in iter_graphemes(text))
+    )
 
 
 def short(value: object) -> str:
@@ -118,7 +122,9 @@ def _string(definition: lex.StringDef) -> Check:
             findings += _one("format", f"{short(value)} {reason}", f"write a valid {format}")
         elif format and (doubt := syntax.caution(format, value)):
             remedy = "write it so that every reader takes it"
-            findings.append(Finding("", "format-doubt", f"{short(value)} {doubt}", "warning", remedy))
+            findings.append(
+                Finding("", "format-doubt", f"{short(value)} {doubt}", "warning", remedy)
+            )
         if limited:
             findings += _lengths(value, definition)
         if enum is not None and value not in enum:
@@ -135,19 +141,18 @@ def _lengths(value: str, definition: lex.StringDef) -> list[Finding]:
     most, least = definition.maxLength, definition.minLength
     if (most is not None and len(value) * 4 > most) or least is not None:
         size = len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
-        findings += _limits("too-long", "too-short", "bytes of UTF-8", size, least, most)
+        findings += _limits(_LENGTH, "bytes of UTF-8", size, least, most)
     most, least = definition.maxGraphemes, definition.minGraphemes
     if (most is not None and len(value) > most) or least is not None:
         count = count_graphemes(value)
-        findings += _limits(
-            "too-many-graphemes", "too-few-graphemes", "graphemes", count, least, most
-        )
+        findings += _limits(_GRAPHEMES, "graphemes", count, least, most)
     return findings
 
 
 def _limits(
-    above: str, below: str, unit: str, size: int, least: int | None, most: int | None
+    codes: tuple[str, str], unit: str, size: int, least: int | None, most: int | None
 ) -> list[Finding]:
+    above, below = codes
     if most is not None and size > most:
         remedy = f"shorten it by {size - most}; nothing is ever cut for you"
         return _one(above, f"has {size:,} {unit}; at most {most:,} are allowed", remedy)
@@ -196,7 +201,7 @@ def _bytes(definition: lex.BytesDef) -> Check:
         if not isinstance(value, bytes):
             return _wrong_type("bytes ({'$bytes': base64})", value)
         least, most = definition.minLength, definition.maxLength
-        return _limits("too-long", "too-short", "bytes", len(value), least, most) or None
+        return _limits(_LENGTH, "bytes", len(value), least, most) or None
 
     return check
 
@@ -248,7 +253,7 @@ def _array(definition: lex.ArrayDef, scope: Scope) -> Check:
     def check(value: object) -> Findings:
         if not isinstance(value, list):
             return _wrong_type("an array", value)
-        findings = _limits("too-long", "too-short", "items", len(value), least, most)
+        findings = _limits(_LENGTH, "items", len(value), least, most)
         for index, item in enumerate(value):
             if found := check_item(item):
                 findings += [finding.below(f"/{index}") for finding in found]
@@ -315,8 +320,9 @@ def _with_type(value: object, name: str, target: Check, *, required: bool) -> Fi
 
 
 def _union(definition: lex.UnionDef, scope: Scope) -> Check:
-    members = {scope.full_name(ref).removesuffix("#main"): scope.full_name(ref)
-               for ref in definition.refs}
+    members = {
+        scope.full_name(ref).removesuffix("#main"): scope.full_name(ref) for ref in definition.refs
+    }
 
     def check(value: object) -> Findings:
         if not isinstance(value, dict):

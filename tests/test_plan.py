@@ -1,0 +1,344 @@
+"""The decision table, row by row, and the stages that match documents with records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher import data
+from publisher.data import Value
+from publisher.documents import DOCUMENT
+from publisher.documents.model import MARKDOWN_OWNED
+from publisher.plan import (
+    Action,
+    Adopt,
+    Conflict,
+    Create,
+    Forget,
+    LockEntry,
+    Orphan,
+    State,
+    Unchanged,
+    Update,
+    entry_of,
+    plan,
+)
+from publisher.record import Record, derived_rkey
+from publisher.repo import RemoteRecord
+from publisher.syntax import AtUri, Did, Nsid, Rkey
+
+DID = Did("did:plc:44ybard66vv44zksje25o7dz")
+SITE = "https://alice.example"
+
+
+def make(name: str = "a.md", **fields: Value) -> Record:
+    value: dict[str, Value] = {
+        "$type": "site.standard.document",
+        "site": SITE,
+        "path": "/" + name.removesuffix(".md"),
+        "title": f"On {name}",
+        "publishedAt": "2026-02-05T10:00:00.000Z",
+        **fields,
+    }
+    return Record(name, name, DOCUMENT, value, MARKDOWN_OWNED)
+
+
+def at(rkey: str, value: Mapping[str, Value]) -> RemoteRecord:
+    return RemoteRecord(DOCUMENT, Rkey(rkey), data.record_cid(dict(value)), dict(value))
+
+
+def remote(*records: RemoteRecord) -> dict[Nsid, dict[Rkey, RemoteRecord]]:
+    return {DOCUMENT: {record.rkey: record for record in records}}
+
+
+def locked(record: Record, rkey: str) -> LockEntry:
+    return entry_of(record, Rkey(rkey), record.value)
+
+
+def decide(
+    ours: Record | None, base: Record | None, theirs: RemoteRecord | None, rkey: str
+) -> Action:
+    entries = {base.key: locked(base, rkey)} if base else {}
+    there = remote(theirs) if theirs else remote()
+    (action,) = plan(DID, [ours] if ours else [], there, State(entries))
+    return action
+
+
+A, B, C = make(title="A"), make(title="B"), make(title="C")
+ELSEWHERE = "3lzzzzzzzzz22"
+
+
+@pytest.mark.parametrize(
+    ("ours", "base", "theirs", "expected"),
+    [
+        (A, None, None, Create),
+        (A, None, A, Unchanged),
+        (A, A, A, Unchanged),
+        (A, B, A, Unchanged),
+        (B, A, A, Update),
+        (A, A, B, Conflict),
+        (B, A, C, Conflict),
+        (A, A, None, Conflict),
+        (B, A, None, Conflict),
+        (None, A, A, Orphan),
+        (None, A, B, Orphan),
+        (None, A, None, Forget),
+    ],
+)
+def test_each_row_of_the_table_gives_its_action(
+    ours: Record | None, base: Record | None, theirs: Record | None, expected: type
+) -> None:
+    there = at(ELSEWHERE, theirs.value) if theirs else None
+
+    assert type(decide(ours, base, there, ELSEWHERE)) is expected
+
+
+def test_an_update_names_the_cid_that_it_replaces_and_the_fields_that_change() -> None:
+    action = decide(B, A, at(ELSEWHERE, A.value), ELSEWHERE)
+
+    assert isinstance(action, Update)
+    assert (action.rkey, action.swap, action.changed) == (ELSEWHERE, A.cid, ("title",))
+
+
+def test_without_a_lock_a_record_at_the_derived_rkey_is_ours_and_is_updated() -> None:
+    theirs = at(derived_rkey(A, DID, 3), B.value)
+
+    (action,) = plan(DID, [A], remote(theirs), State())
+
+    assert isinstance(action, Update)
+    assert action.swap == theirs.cid
+
+
+def test_a_record_that_front_matter_names_is_updated() -> None:
+    ours = Record("a.md", "a.md", DOCUMENT, A.value, MARKDOWN_OWNED, rkey=Rkey(ELSEWHERE))
+
+    (action,) = plan(DID, [ours], remote(at(ELSEWHERE, B.value)), State())
+
+    assert isinstance(action, Update)
+
+
+def test_an_at_uri_of_another_account_counts_as_absent() -> None:
+    uri = AtUri.parse(f"at://did:plc:aaaabbbbccccddddeeeeffff/site.standard.document/{ELSEWHERE}")
+    ours = Record("a.md", "a.md", DOCUMENT, A.value, MARKDOWN_OWNED, at_uri=uri)
+
+    (action,) = plan(DID, [ours], remote(), State())
+
+    assert isinstance(action, Create)
+    assert action.rkey == derived_rkey(A, DID, 0)
+
+
+def test_a_record_found_by_site_and_path_only_is_offered_for_adoption() -> None:
+    theirs = make(title="Theirs", publishedAt="2020-01-01T00:00:00.000Z")
+
+    action = decide(A, None, at(ELSEWHERE, theirs.value), ELSEWHERE)
+
+    assert isinstance(action, Adopt)
+    assert action.changed == ("publishedAt", "title")
+
+
+def test_two_records_with_the_same_path_are_a_conflict_and_never_a_third() -> None:
+    one = at(ELSEWHERE, make(title="One").value)
+    two = at("3lyyyyyyyyy22", make(title="Two").value)
+
+    (action,) = plan(DID, [A], remote(one, two), State())
+
+    assert isinstance(action, Conflict)
+    assert "3lyyyyyyyyy22, 3lzzzzzzzzz22" in action.reason
+
+
+def test_a_record_of_another_site_is_nobodys_candidate() -> None:
+    theirs = make(site="https://bob.example")
+
+    assert isinstance(decide(A, None, at(ELSEWHERE, theirs.value), ELSEWHERE), Create)
+
+
+def test_a_record_of_a_former_site_is_found_again() -> None:
+    was = make(site="https://old.example")
+    theirs = at(derived_rkey(was, DID, 0), was.value)
+
+    (action,) = plan(DID, [A], remote(theirs), State(), formerly=["https://old.example"])
+
+    assert isinstance(action, Adopt)
+
+
+def test_with_the_lock_a_changed_site_is_an_update_of_the_same_record() -> None:
+    was = make(title="A", site="https://old.example")
+
+    action = decide(A, was, at(ELSEWHERE, was.value), ELSEWHERE)
+
+    assert isinstance(action, Update)
+    assert action.changed == ("site",)
+
+
+def test_fields_of_others_survive_an_update() -> None:
+    foreign: dict[str, Value] = {"bskyPostRef": {"uri": "at://x", "cid": "y"}, "odd": [None, 1]}
+    theirs = at(ELSEWHERE, A.value | foreign)
+
+    action = decide(B, A, theirs, ELSEWHERE)
+
+    assert isinstance(action, Update)
+    assert action.value == B.value | foreign
+
+
+def test_a_field_that_the_author_removed_is_removed() -> None:
+    with_tags = make(tags=["sea"])
+
+    action = decide(make(), with_tags, at(ELSEWHERE, with_tags.value), ELSEWHERE)
+
+    assert isinstance(action, Update)
+    assert "tags" not in action.value
+
+
+def test_a_json_record_keeps_what_it_does_not_mention_and_removes_what_it_wrote_before() -> None:
+    def record(**fields: Value) -> Record:
+        value = A.value | fields
+        return Record("a.json", "a.json", DOCUMENT, value, frozenset(value))
+
+    before, now = record(description="Old", tags=["sea"]), record(tags=["sea"])
+    theirs = at(ELSEWHERE, before.value | {"theirs": 1})
+    entry = entry_of(before, Rkey(ELSEWHERE), before.value)
+
+    (action,) = plan(DID, [now], remote(theirs), State({"a.json": entry}))
+
+    assert isinstance(action, Update)
+    assert action.value == now.value | {"theirs": 1}
+
+
+def test_content_of_a_type_that_we_do_not_write_stays_theirs() -> None:
+    leaflet: dict[str, Value] = {"$type": "pub.leaflet.content", "pages": []}
+    ours = make(title="B", content={"$type": "at.markpub.markdown"})
+    theirs = at(ELSEWHERE, A.value | {"content": leaflet})
+
+    action = decide(ours, A, theirs, ELSEWHERE)
+
+    assert isinstance(action, Update)
+    assert action.value["content"] == leaflet
+
+
+def test_a_renamed_file_keeps_its_record() -> None:
+    renamed = Record("b.md", "b.md", DOCUMENT, A.value, MARKDOWN_OWNED)
+    entries = {"a.md": locked(A, ELSEWHERE)}
+
+    actions = plan(DID, [renamed], remote(at(ELSEWHERE, A.value)), State(entries))
+
+    assert [type(action) for action in actions] == [Unchanged, Forget]
+
+
+def test_two_files_that_swap_their_paths_keep_their_records() -> None:
+    one, two = make("one.md", path="/x"), make("two.md", path="/y")
+    entries = {"one.md": locked(one, ELSEWHERE), "two.md": locked(two, "3lyyyyyyyyy22")}
+    there = remote(at(ELSEWHERE, one.value), at("3lyyyyyyyyy22", two.value))
+    swapped = [make("one.md", path="/y"), make("two.md", path="/x")]
+
+    actions = plan(DID, swapped, there, State(entries))
+
+    assert [(type(a), a.rkey) for a in actions if isinstance(a, Update)] == [
+        (Update, ELSEWHERE),
+        (Update, "3lyyyyyyyyy22"),
+    ]
+
+
+def test_an_id_added_later_finds_the_line_of_the_path() -> None:
+    named = Record("id:tides", "a.md", DOCUMENT, B.value, MARKDOWN_OWNED)
+    entries = {"a.md": locked(A, ELSEWHERE)}
+
+    (action,) = plan(DID, [named], remote(at(ELSEWHERE, A.value)), State(entries))
+
+    assert isinstance(action, Update)
+
+
+def test_a_document_that_cannot_be_read_keeps_its_record_from_others() -> None:
+    entries = {"a.md": locked(A, ELSEWHERE)}
+    copy = Record("copy.md", "copy.md", DOCUMENT, A.value, MARKDOWN_OWNED)
+    state = State(entries, held=frozenset({"a.md"}))
+
+    (action,) = plan(DID, [copy], remote(at(ELSEWHERE, A.value)), state)
+
+    assert isinstance(action, Create)
+
+
+def test_what_was_written_down_before_sending_counts_as_a_base() -> None:
+    intent = locked(B, ELSEWHERE)
+    state = State({"a.md": locked(A, ELSEWHERE)}, [intent])
+
+    (action,) = plan(DID, [C], remote(at(ELSEWHERE, B.value)), state)
+
+    assert isinstance(action, Update)
+
+
+def test_a_create_that_was_written_down_and_never_arrived_is_sent_again_at_its_rkey() -> None:
+    (action,) = plan(DID, [B], remote(), State({}, [locked(A, ELSEWHERE)]))
+
+    assert isinstance(action, Create)
+    assert action.rkey == ELSEWHERE
+
+
+def test_a_taken_rkey_raises_the_salt() -> None:
+    stranger = make("other.md", site="https://bob.example")
+
+    (action,) = plan(DID, [A], remote(at(derived_rkey(A, DID, 0), stranger.value)), State())
+
+    assert isinstance(action, Create)
+    assert action.rkey == derived_rkey(A, DID, 1)
+
+
+def test_after_an_edit_of_the_date_a_lost_lock_finds_the_record_by_its_low_bits() -> None:
+    moved = make(publishedAt="2026-03-01T00:00:00.000Z")
+    theirs = at(derived_rkey(A, DID, 0), A.value)
+
+    (action,) = plan(DID, [moved], remote(theirs), State())
+
+    assert isinstance(action, Update)
+
+
+def test_two_documents_that_name_one_rkey_are_told_so() -> None:
+    records = [
+        Record(name, name, DOCUMENT, A.value, MARKDOWN_OWNED, rkey=Rkey(ELSEWHERE))
+        for name in ("a.md", "b.md")
+    ]
+
+    first, second = plan(DID, records, remote(), State())
+
+    assert isinstance(first, Create)
+    assert isinstance(second, Conflict)
+
+
+NAMES = st.sampled_from(["a.md", "b.md", "c.md"])
+TITLES = st.sampled_from(["A", "B"])
+SITES = st.dictionaries(NAMES, TITLES)
+
+
+def apply(actions: list[Action], there: dict[Rkey, RemoteRecord]) -> dict[Rkey, RemoteRecord]:
+    for action in actions:
+        if isinstance(action, (Create, Update, Adopt)):
+            there = there | {action.rkey: at(action.rkey, action.value)}
+    return there
+
+
+@given(first=SITES, second=SITES, keeps_lock=st.booleans())
+def test_planning_after_applying_finds_nothing_to_write(
+    first: dict[str, str], second: dict[str, str], keeps_lock: bool
+) -> None:
+    def records(site: dict[str, str]) -> list[Record]:
+        return [make(name, title=title) for name, title in sorted(site.items())]
+
+    there: dict[Rkey, RemoteRecord] = {}
+    entries: dict[str, LockEntry] = {}
+    for site in (first, second):
+        actions = plan(DID, records(site), {DOCUMENT: there}, State(entries))
+        documents = [action for action in actions if not isinstance(action, (Orphan, Forget))]
+        assert len(documents) == len(site)
+        for action in actions:
+            if isinstance(action, (Update, Adopt)):
+                assert action.swap == there[action.rkey].cid
+            if isinstance(action, Create):
+                assert action.rkey not in there
+        there = apply(actions, there)
+        for action in actions:
+            if isinstance(action, (Create, Update, Unchanged)) and keeps_lock:
+                entries[action.record.key] = entry_of(action.record, action.rkey, action.value)
+        again = plan(DID, records(site), {DOCUMENT: there}, State(entries))
+        assert not [a for a in again if isinstance(a, (Create, Update, Adopt, Conflict))]
