@@ -81,7 +81,9 @@ def _servers(function: Function) -> Function:
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
 @_common
 def validate(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
-    """Check documents and records, offline: every fault, its place, what to do.
+    """Check documents and records, offline.
+
+    Every fault of every file is told, with its place and what to do.
 
     Without PATH: all documents of publisher.toml. Files and folders elsewhere work too.
 
@@ -123,10 +125,11 @@ def publish(
     config: Path | None,
     format: str,
 ) -> None:
-    """Make the repo equal the folder: upload covers, create and update records.
+    """Make the repo equal the folder.
 
-    Nothing is written that hasn't changed, nothing is overwritten that wasn't read, and invalid
-    documents are left out and named. With PATH, only these documents.
+    Covers are uploaded, records created and updated. Nothing is written that hasn't
+    changed, nothing is overwritten that wasn't read, and invalid documents are left out and named.
+    With PATH, only these documents.
 
     \b
     Example:
@@ -162,7 +165,9 @@ def pull(
     config: Path | None,
     format: str,
 ) -> None:
-    """Bring records and blobs here, each CID recomputed. Needs no login.
+    """Bring records and blobs here, verified.
+
+    Each CID is recomputed and compared. No login is needed.
 
     REPO is a handle, a DID, an AT-URI (a collection or one record), or folder:PATH; without it,
     the repo of publisher.toml. With --check, name the documents whose records differ.
@@ -194,7 +199,9 @@ def pull(
 def login(
     repo: str | None, pds: str | None, plc: str | None, config: Path | None, format: str
 ) -> None:
-    """Ask for an app password, try it, keep it in the keyring.
+    """Keep an app password in the keyring.
+
+    It is asked for and tried first.
 
     Make an app password in the settings of your account; the main password is not needed.
 
@@ -234,7 +241,9 @@ def logout(
 def whoami(
     repo: str | None, pds: str | None, plc: str | None, config: Path | None, format: str
 ) -> None:
-    """Say which account is published to, and where its app password comes from.
+    """Say which account is published to.
+
+    And where its app password would come from.
 
     \b
     Example:
@@ -256,7 +265,9 @@ def whoami(
 def init(
     repo: str | None, site: str | None, documents: str | None, timezone: str | None, format: str
 ) -> None:
-    """Write a commented publisher.toml here, asking only what can't be found out.
+    """Write a commented publisher.toml here.
+
+    Only what can't be found out is asked.
 
     The folder of documents and the site's address are taken from the config of Hugo, Astro,
     Jekyll, Zola, MkDocs or Pelican where there is one.
@@ -275,7 +286,9 @@ def init(
 @click.option("--format", type=click.Choice(["text", "json"]), default="text")
 @click.option("--json", "format", flag_value="json", help="Short for --format json.")
 def demo(format: str) -> None:
-    """Take sample documents through the whole line, in ./publisher-demo; no account.
+    """Try all of it on sample documents.
+
+    In the folder ./publisher-demo; without an account.
 
     They are validated, published with their covers into a repo in a folder, pulled back, and
     each CID is compared. Edit them and run it again.
@@ -310,7 +323,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="publisher", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except click.ClickException as error:

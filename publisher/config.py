@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -36,11 +37,16 @@ def _site(value: object) -> object:
         if not uri.authority.startswith("did:") or uri.rkey is None:
             raise ValueError("needs the form at://did:…/site.standard.publication/rkey")
         return value
-    if not value.startswith("https://") or syntax.check("uri", value):
+    if syntax.check("uri", value) or not _is_address(value, "https"):
         raise ValueError("is neither an https address nor an at:// URI")
     if value.endswith("/"):
         raise ValueError(f"ends in a slash; write {value.rstrip('/')}")
     return value
+
+
+def _is_address(text: str, *schemes: str) -> bool:
+    address = urlsplit(text)
+    return address.scheme in schemes and bool(address.hostname)
 
 
 def _repo(value: object) -> object:
@@ -63,7 +69,7 @@ def _zone(value: object) -> object:
 
 
 def _origin(value: object) -> object:
-    if isinstance(value, str) and not value.startswith(("https://", "http://")):
+    if isinstance(value, str) and not _is_address(value, "https", "http"):
         raise ValueError("is no https address")
     return value.rstrip("/") if isinstance(value, str) else value
 
@@ -128,10 +134,11 @@ def load(
     """
     path = explicit or next((p for start in starts if (p := _find(start))), None)
     table = _read(path) if path else {}
-    table |= _from_environment(environment)
-    table |= {key: value for key, value in (options or {}).items() if value is not None}
+    overlaid = _from_environment(environment)
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    variables = frozenset(overlaid.keys() - given.keys())
     root = path.parent.resolve() if path else starts[0].resolve()
-    return Config(root, path, validated(table, path))
+    return Config(root, path, validated(table | overlaid | given, path, variables))
 
 
 def _find(start: Path) -> Path | None:
@@ -160,21 +167,33 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def validated(table: Mapping[str, object], path: Path | None) -> Settings:
-    """Return the settings of a table, which stands in the file `path`. Raises ConfigError."""
+def validated(
+    table: Mapping[str, object], path: Path | None, variables: frozenset[str] = frozenset()
+) -> Settings:
+    """Return the settings of a table, which stands in the file `path`. Raises ConfigError.
+
+    `variables` are the keys whose values come from the environment instead.
+    """
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        lines = [_line(fault["loc"], fault["type"], fault["msg"]) for fault in faults]
-        where = path or "the settings"
+        lines = [
+            _place(fault["loc"], path, variables) + _words(fault["type"], fault["msg"])
+            for fault in faults
+        ]
         raise ConfigError(
-            f"{where}: " + "; ".join(lines), remedy="correct it; docs/configuration.md has the keys"
+            "; ".join(lines), remedy="correct it; docs/configuration.md has the keys"
         ) from error
 
 
-def _line(place: tuple[int | str, ...], kind: str, message: str) -> str:
-    key = ".".join(map(str, place))
+def _place(steps: tuple[int | str, ...], path: Path | None, variables: frozenset[str]) -> str:
+    if steps[0] in variables:
+        return f"PUBLISHER_{str(steps[0]).upper()}"
+    return f"{path or 'the settings'}: {'.'.join(map(str, steps))}"
+
+
+def _words(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return f"{key} is no key of publisher.toml"
-    return f"{key}: {message.removeprefix('Value error, ')}"
+        return " is no key of publisher.toml"
+    return f": {message.removeprefix('Value error, ')}"

@@ -383,13 +383,17 @@ def _endpoint(document: _Document, did: Did, *, allow_loopback: bool) -> str | N
 
 def _service_origin(service: _ServiceEntry, did: Did, *, allow_loopback: bool) -> str:
     url = service.serviceEndpoint
+    which = f"the PDS in the DID document of {did} ({_short(str(url))})"
+    if service.type != "AtprotoPersonalDataServer" or not isinstance(url, str):
+        raise IdentityError(
+            f"{which} is no AtprotoPersonalDataServer with a URL",
+            remedy="correct the DID document",
+        )
     try:
-        if service.type != "AtprotoPersonalDataServer" or not isinstance(url, str):
-            raise InvalidOrigin("is no AtprotoPersonalDataServer with a URL")
         return parse_origin(url, allow_loopback=allow_loopback)
     except InvalidOrigin as error:
         raise IdentityError(
-            f"the PDS in the DID document of {did} ({_short(str(url))}) {error}",
+            f"{which} {error}",
             remedy="correct the DID document; a PDS on this machine needs pds or plc set to it",
         ) from error
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError
 
 from publisher.documents.model import MARKDOWN_OWNED
 from publisher.errors import StateError
@@ -35,9 +35,12 @@ class Lock:
     entries: Mapping[str, LockEntry] = field(default_factory=dict)
 
 
-class _Head(BaseModel):
+class _Version(BaseModel):
+    version: StrictInt
+
+
+class _Head(_Version):
     model_config = ConfigDict(extra="forbid")
-    version: Literal[1]
     did: StrictStr
 
 
@@ -62,7 +65,7 @@ def load(root: Path) -> Lock:
         raise StateError(f"{path}: {error}", remedy="make it readable, or restore it") from error
     if lines == [""]:
         return Lock()
-    head = _parsed(_Head, lines[0], path, 1)
+    head = _head(lines[0], path)
     entries: dict[str, LockEntry] = {}
     for number, text in enumerate(lines[1:], 2):
         entry = _entry(_parsed(_Line, text, path, number))
@@ -73,6 +76,16 @@ def load(root: Path) -> Lock:
             )
         entries[entry.key] = entry
     return Lock(Did(head.did), entries)
+
+
+def _head(text: str, path: Path) -> _Head:
+    # Looked at alone first: a newer version may have more in this line.
+    version = _parsed(_Version, text, path, 1).version
+    if version != VERSION:
+        raise StateError(
+            f"{path}: version {version} of the lock is unknown here", remedy="update publisher"
+        )
+    return _parsed(_Head, text, path, 1)
 
 
 def save(root: Path, lock: Lock) -> None:

@@ -26,8 +26,11 @@ _NSID = re.compile(
 _TID = re.compile(r"[2-7a-j][2-7a-z]{12}")
 _RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 _CID = re.compile(r"[a-zA-Z0-9+=]{8,256}")
-_EXACT_CID = re.compile(r"baf(?:yrei|krei)[a-z2-7]{52}")
+# The version, codec and hash end within the 8th character, the digest within the last.
+_EXACT_CID = re.compile(r"baf[yk]rei[a-h][a-z2-7]{50}[aeimquy4]")
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[^\s\x00-\x1f\x7f-\x9f]+")
+# What the reference PDS takes (@atproto/syntax).
+_PLAIN_URI = re.compile(r"[a-zA-Z0-9_]+:(?://)?[^\s/]\S*")
 _DATETIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?"
     r"(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
@@ -125,6 +128,8 @@ def caution(format: str, text: str) -> str | None:
     """Return why a valid `text` may still be refused or misread elsewhere, or None."""
     if format == "uri" and not text.isascii():
         return "has characters that a URI percent-encodes"
+    if format == "uri" and not _PLAIN_URI.fullmatch(text):
+        return "is a URI that the reference PDS refuses"
     if format == "cid" and not _EXACT_CID.fullmatch(text):
         return "is no CIDv1 with SHA-256 as AT Protocol uses it"
     if format == "datetime" and (match := _DATETIME.fullmatch(text)) and len(match[7] or "") > 21:

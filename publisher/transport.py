@@ -345,7 +345,6 @@ def is_public(address: _Address) -> bool:
 def _wire(request: httpx.Request) -> httpcore.Request:
     request.headers["accept-encoding"] = "identity"
     request.headers["user-agent"] = USER_AGENT
-    assert isinstance(request.stream, httpx.SyncByteStream)
     return httpcore.Request(
         method=request.method,
         url=httpcore.URL(
@@ -355,7 +354,7 @@ def _wire(request: httpx.Request) -> httpcore.Request:
             target=request.url.raw_path,
         ),
         headers=request.headers.raw,
-        content=request.stream,
+        content=request.read(),
         extensions={"timeout": _TIMEOUTS},
     )
 

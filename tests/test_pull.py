@@ -207,7 +207,9 @@ def test_rkeys_that_are_no_file_names_come_back_under_safe_ones(
     again = make_site(tmp_path / "again")
     shutil.copytree(out, again.content, dirs_exist_ok=True)
     assert "failed" not in again.publish().counts
-    assert sorted(again.repo().read([Nsid("com.example.thing")]).records[Nsid("com.example.thing")]) == [
+    assert sorted(
+        again.repo().read([Nsid("com.example.thing")]).records[Nsid("com.example.thing")]
+    ) == [
         "...",
         "at:colon",
         "pull.json",
@@ -215,9 +217,7 @@ def test_rkeys_that_are_no_file_names_come_back_under_safe_ones(
     ]
 
 
-def test_a_symbolic_link_in_the_output_leads_nowhere(
-    site: Site, out: Path, tmp_path: Path
-) -> None:
+def test_a_symbolic_link_in_the_output_leads_nowhere(site: Site, out: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     out.mkdir()

@@ -29,6 +29,8 @@ def encode(value: Value) -> bytes:
         _write(value, out)
     except UnicodeEncodeError as error:
         raise InvalidCbor("a lone surrogate has no UTF-8") from error
+    except RecursionError as error:
+        raise InvalidCbor("nesting is too deep") from error
     return bytes(out)
 
 

@@ -104,13 +104,13 @@ def _check_blob(value: dict[str, object], path: tuple[str | int, ...]) -> Iterat
             "add what is missing and remove the rest",
         )
     ref, mime_type, size = value.get("ref"), value.get("mimeType"), value.get("size")
-    if ref is not None and not isinstance(ref, (Cid, Fault)):
+    if "ref" in value and not isinstance(ref, (Cid, Fault)):
         yield _found((*path, "ref"), "blob-form", "ref is no link", 'write {"$link": CID}')
-    if "mimeType" in value and not (isinstance(mime_type, str) and "/" in mime_type):
+    if "mimeType" in value and not _is_media_type(mime_type):
         yield _found(
             (*path, "mimeType"), "blob-form", "mimeType is no media type", "write it as image/webp"
         )
-    if "size" in value and (isinstance(size, bool) or not isinstance(size, int) or size < 0):
+    if "size" in value and not _is_size(size):
         yield _found((*path, "size"), "blob-form", "size is no number of bytes", "write the size")
     if isinstance(ref, Cid) and ref.codec != RAW:
         yield Finding(
@@ -120,6 +120,18 @@ def _check_blob(value: dict[str, object], path: tuple[str | int, ...]) -> Iterat
             "warning",
             "refer to the blob by the CID that the upload answered",
         )
+
+
+def _is_media_type(value: object) -> bool:
+    """Tell whether a blob's mimeType needs no finding; a Fault has its own."""
+    return isinstance(value, Fault) or (isinstance(value, str) and "/" in value)
+
+
+def _is_size(value: object) -> bool:
+    """Tell whether a blob's size needs no finding; a Fault has its own."""
+    if isinstance(value, Fault):
+        return True
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _is_text(text: str) -> bool:

@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from publisher.data.cbor import Value
 from publisher.data.check import Fault, check
@@ -45,7 +45,10 @@ def loads(text: str | bytes) -> Value:
 
 def from_plain(parsed: object) -> Value:
     """Return the value of JSON that another parser has read. Raises DataError, as `loads` does."""
-    value = _convert(parsed)
+    try:
+        value = _convert(parsed)
+    except RecursionError as error:
+        raise _too_deep() from error
     findings = check(value)
     if has_errors(findings):
         raise DataError(findings)
@@ -92,9 +95,11 @@ def _parse(text: str | bytes) -> object:
             [Finding("", "json-syntax", f"{place}: {error.msg}", remedy="correct the JSON there")]
         ) from error
     except RecursionError as error:
-        raise DataError(
-            [Finding("", "depth", "the JSON is nested too deeply", remedy="nest it less")]
-        ) from error
+        raise _too_deep() from error
+
+
+def _too_deep() -> DataError:
+    return DataError([Finding("", "depth", "the JSON is nested too deeply", remedy="nest it less")])
 
 
 def _convert(parsed: object) -> object:
@@ -125,18 +130,30 @@ def _twice(key: str) -> Fault:
 def _number(text: str) -> object:
     if len(text) <= 20 and text.lstrip("-").isdigit():
         return int(text)
-    number = Decimal(text)
+    mantissa, _, exponent = text.lower().partition("e")
+    if not mantissa.strip("-0."):
+        return 0
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of more than 18 digits
+        return _fraction(text) if exponent.startswith("-") else _beyond(text)
     if number.is_nan() or number.is_infinite():
         return _constant(text)
     if number.adjusted() > 20:
-        return Fault("integer-range", f"{_short(text)} is beyond 64 bits", "write it as a string")
-    if number != number.to_integral_value():
-        return Fault(
-            "float",
-            f"{_short(text)} is a fraction; the data model has only whole numbers",
-            "write it as a string or scale it to a whole number",
-        )
-    return int(number)
+        return _beyond(text)
+    return int(number) if number == number.to_integral_value() else _fraction(text)
+
+
+def _beyond(text: str) -> Fault:
+    return Fault("integer-range", f"{_short(text)} is beyond 64 bits", "write it as a string")
+
+
+def _fraction(text: str) -> Fault:
+    return Fault(
+        "float",
+        f"{_short(text)} is a fraction; the data model has only whole numbers",
+        "write it as a string or scale it to a whole number",
+    )
 
 
 def _short(text: str) -> str:

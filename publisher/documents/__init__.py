@@ -69,12 +69,20 @@ def read(source: Source, context: Context) -> Reading:
         message = f"no reader for {source.path.suffix or 'a file without suffix'}"
         remedy = f"name a file that ends in {', '.join(sorted(READERS))}"
         return Reading(source, None, (Finding("", "suffix", message, "error", remedy),))
+    if _is_not_utf8(source.key):
+        finding = Finding("", "file-name", "the file's name is not UTF-8", "error", "rename it")
+        return Reading(source, None, (finding,))
     try:
         content = source.path.read_bytes()
     except OSError as error:
         finding = Finding("", "unreadable", str(error.strerror), "error", "make it readable")
         return Reading(source, None, (finding,))
     return reader(source, content, context)
+
+
+def _is_not_utf8(name: str) -> bool:
+    """Tell whether a name holds bytes that Python could only keep as lone surrogates."""
+    return any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

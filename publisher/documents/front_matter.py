@@ -77,13 +77,30 @@ def split(text: str) -> Parts | None:
 
 def _split_json(text: str) -> Parts:
     try:
-        head, end = json.JSONDecoder(object_pairs_hook=_unique).raw_decode(text)
+        decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
+        head, end = decoder.raw_decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise InvalidFrontMatter(f"{place}: {error.msg} (JSON)") from error
     except RecursionError as error:
         raise InvalidFrontMatter("line 1: nested too deeply (JSON)") from error
-    return Parts(_mapping(head), text[end:].strip("\n"))
+    mapping = _mapping(head)
+    for key, item in mapping.items():
+        if _has_lone_surrogate([key, item]):
+            raise InvalidFrontMatter(f"{key!a}: a lone surrogate is no character (JSON)")
+    return Parts(mapping, text[end:].strip("\n"))
+
+
+def _constant(name: str) -> object:
+    raise InvalidFrontMatter(f"{name} is no JSON")
+
+
+def _has_lone_surrogate(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -91,7 +108,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(mapping) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidFrontMatter(f"the key {twice!r} stands twice (JSON)")
+        raise InvalidFrontMatter(f"the key {twice!a} stands twice (JSON)")
     return mapping
 
 

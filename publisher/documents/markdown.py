@@ -104,7 +104,7 @@ def _rename(head: dict[str, object]) -> tuple[dict[str, object], list[Finding]]:
         if field is None:
             findings += _misspelt(name)
             continue
-        if value is None or value == "":
+        if value is None or (isinstance(value, str) and not value.strip()):
             continue
         rank = [known.lower() for known in NAMES[field]].index(name.lower())
         if field in found:
@@ -254,10 +254,19 @@ def _named(
         if front.rkey is not None:
             rkey = syntax.parse_rkey(front.rkey)
     except syntax.InvalidSyntax as error:
-        findings.append(Finding("/rkey", "rkey", f"rkey {front.rkey!r} {error}", "error"))
+        message, remedy = f"rkey {front.rkey!r} {error}", "correct it, or leave it out"
+        findings.append(Finding("/rkey", "rkey", message, "error", remedy))
     try:
         if front.at_uri is not None:
-            at_uri = syntax.AtUri.parse(front.at_uri)
+            at_uri = _record_uri(front.at_uri)
     except syntax.InvalidSyntax as error:
-        findings.append(Finding("/atUri", "at-uri", f"atUri {front.at_uri!r} {error}", "error"))
+        message, remedy = f"atUri {front.at_uri!r} {error}", "correct it, or leave it out"
+        findings.append(Finding("/atUri", "at-uri", message, "error", remedy))
     return rkey, at_uri
+
+
+def _record_uri(text: str) -> syntax.AtUri:
+    uri = syntax.AtUri.parse(text)
+    if uri.rkey is None:
+        raise syntax.InvalidSyntax("names no record, which needs a collection and a rkey")
+    return uri

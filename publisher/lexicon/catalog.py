@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -62,38 +62,36 @@ class Catalog:
         `nsid` is the collection, by default the record's `$type`; `rkey` is checked when given.
         """
         findings = data.check(value, safe_integers=profile == "publish")
-        if profile == "publish":
-            findings = [_raised(finding) for finding in findings]
         if not isinstance(value, dict):
             findings.append(
                 Finding("", "type", "a record is an object", "error", "write an object")
             )
-            return Verdict("invalid", findings)
+            return _verdict(findings, profile)
+        if any(finding.code == "depth" for finding in findings):
+            return _verdict(findings, profile)
         findings += _record_type(value, nsid)
         collection = nsid or str(value.get("$type", ""))
         main = self.files[collection].defs.get("main") if collection in self.files else None
         if not isinstance(main, RecordDef):
             findings.append(_unknown_lexicon(collection))
-            return Verdict("invalid" if has_errors(findings) else "unknown", findings)
+            return _verdict(findings, profile, otherwise="unknown")
         if rkey is not None and (reason := rkey_fault(main.key, rkey)):
             findings.append(Finding("", "rkey", f"the record key {short(rkey)} {reason}"))
         check = self.check_of(f"{collection}#main")
-        findings = _unique([*findings, *((check(value) if check else None) or [])])
-        return Verdict("invalid" if has_errors(findings) else "valid", findings)
+        return _verdict([*findings, *((check(value) if check else None) or [])], profile)
 
     def check_of(self, name: str) -> Check | None:
         """Return the check of `nsid#def`, compiled at the first call; None if there is none."""
         if name not in self._checks:
-            nsid, _, local = name.partition("#")
-            definition = self.files[nsid].defs.get(local) if nsid in self.files else None
-            scope = Scope(nsid, self.check_of, self._is_record)
+            definition = self._definition(name)
+            scope = Scope(name.partition("#")[0], self.check_of, self._definition)
             missing = definition is None or isinstance(definition, EndpointDef)
             self._checks[name] = None if missing else compile_def(definition, scope)
         return self._checks[name]
 
-    def _is_record(self, name: str) -> bool:
+    def _definition(self, name: str) -> object:
         nsid, _, local = name.partition("#")
-        return nsid in self.files and isinstance(self.files[nsid].defs.get(local), RecordDef)
+        return self.files[nsid].defs.get(local) if nsid in self.files else None
 
 
 def load(*folders: str | Path) -> Catalog:
@@ -154,7 +152,7 @@ def _model(document: object) -> tuple[LexiconFile | None, list[Finding]]:
     except ValidationError as error:
         return None, [
             Finding(
-                pointer_to(*fault["loc"]),
+                _place(fault["loc"]),
                 "lexicon-form",
                 fault["msg"],
                 "error",
@@ -164,11 +162,28 @@ def _model(document: object) -> tuple[LexiconFile | None, list[Finding]]:
         ]
 
 
+def _place(steps: tuple[str | int, ...]) -> str:
+    """Return the JSON pointer of a pydantic location, in which a def's type follows its name."""
+    kept: list[str | int] = []
+    among_names = is_type = False
+    for step in steps:
+        if is_type:
+            is_type = False
+            continue
+        kept.append(step)
+        is_type = among_names or step == "items"
+        among_names = not among_names and step in {"defs", "properties"}
+    return pointer_to(*kept)
+
+
 def _record_type(value: dict[str, object], nsid: str | None) -> list[Finding]:
     name = value.get("$type")
     if name is None:
         remedy = f'add "$type": "{nsid or "site.standard.document"}"'
         return [Finding("", "record-type", "$type is missing", "error", remedy)]
+    if isinstance(name, str) and name.endswith("#main"):
+        message, remedy = f"{short(name)} ends in #main", f"write {name.removesuffix('#main')}"
+        return [Finding("/$type", "record-type", message, "error", remedy)]
     if isinstance(name, str) and name and nsid is not None and name != nsid:
         message = f"is {short(name)}, but the collection is {nsid}"
         return [Finding("/$type", "record-type", message, "error", f"write {nsid}")]
@@ -185,11 +200,15 @@ def _unknown_lexicon(collection: str) -> Finding:
     )
 
 
+def _verdict(
+    findings: list[Finding], profile: Profile, *, otherwise: Literal["valid", "unknown"] = "valid"
+) -> Verdict:
+    raised = [_raised(finding) if profile == "publish" else finding for finding in findings]
+    status: Status = "invalid" if has_errors(raised) else otherwise
+    return Verdict(status, list(dict.fromkeys(raised)))
+
+
 def _raised(finding: Finding) -> Finding:
-    if finding.code != "blob-codec":
-        return finding
-    return Finding(finding.pointer, finding.code, finding.message, "error", finding.remedy)
-
-
-def _unique(findings: list[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(findings))
+    """Return what a PDS refuses though the specification allows it as an error."""
+    refused = finding.severity == "warning" and finding.code in {"blob-codec", "ref-type"}
+    return replace(finding, severity="error") if refused else finding

@@ -8,14 +8,14 @@ each finding states is in docs/validation.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from wcwidth import iter_graphemes
 
 from publisher import syntax
 from publisher.data import Cid
-from publisher.findings import Finding, pointer_to
+from publisher.findings import Finding, Severity, pointer_to
 from publisher.lexicon import language as lex
 
 Findings: TypeAlias = list[Finding] | None
@@ -34,7 +34,7 @@ class Scope:
 
     nsid: str
     resolve: Resolve
-    is_record: Callable[[str], bool]
+    definition: Callable[[str], object]
 
     def full_name(self, ref: str) -> str:
         """Return `nsid#def` for a ref as it is written in this file."""
@@ -294,7 +294,10 @@ def _ref(definition: lex.RefDef, scope: Scope) -> Check:
         target = scope.resolve(name)
         if target is None:
             return _dangling(name)
-        return _with_type(value, name, target, required=scope.is_record(name))
+        definition = scope.definition(name)
+        if not isinstance(definition, (lex.ObjectDef, lex.RecordDef)):
+            return target(value)
+        return _with_type(value, name, target, required=isinstance(definition, lex.RecordDef))
 
     return check
 
@@ -311,11 +314,13 @@ def _with_type(value: object, name: str, target: Check, *, required: bool) -> Fi
     short_name = name.removesuffix("#main")
     findings: list[Finding] = []
     given = value.get("$type") if isinstance(value, dict) else None
-    if isinstance(value, dict) and given is None and required:
+    if isinstance(value, dict) and "$type" not in value and required:
         findings += _one("required", "$type is missing", f'add "$type": "{short_name}"')
     elif given is not None and given != short_name and not isinstance(given, Cid):
         message = f"is {short(given)}, but this field holds {short_name}"
-        findings.append(Finding("/$type", "ref-type", message, "error", f"write {short_name}"))
+        # Only a record's $type is the specification's rule; the rest is the PDS's.
+        severity: Severity = "error" if required else "warning"
+        findings.append(Finding("/$type", "ref-type", message, severity, f"write {short_name}"))
     return findings + (target(value) or []) or None
 
 
@@ -331,11 +336,23 @@ def _union(definition: lex.UnionDef, scope: Scope) -> Check:
         if not isinstance(name, str) or not name:
             return _one("union-type", "has no $type", f"add $type{_one_of(members)}")
         if name in members:
-            target = scope.resolve(members[name])
+            target = _member(members[name], scope)
             return target(value) if target else _dangling(members[name])
-        return _outside(name, members, closed=definition.closed)
+        return _outside(name, members, closed=definition.closed) or _hints(name, value, scope)
 
     return check
+
+
+def _member(name: str, scope: Scope) -> Check | None:
+    described = isinstance(scope.definition(name), (lex.ObjectDef, lex.RecordDef))
+    return scope.resolve(name) if described else None
+
+
+def _hints(name: str, value: object, scope: Scope) -> Findings:
+    """Judge a value of an open union by a lexicon that the union doesn't list."""
+    target = _member(name if "#" in name else name + "#main", scope)
+    found = target(value) if target else None
+    return [replace(finding, severity="info") for finding in found] if found else None
 
 
 def _one_of(members: Mapping[str, str]) -> str:

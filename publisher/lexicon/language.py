@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 from publisher import syntax
 
@@ -176,17 +176,18 @@ AnyDef = Annotated[
 ]
 
 
+def _nsid(text: str) -> str:
+    if reason := syntax.check("nsid", text):
+        raise ValueError(f"{text!r} {reason}")
+    return text
+
+
 class LexiconFile(_Model):
     """One lexicon document: an NSID and its definitions."""
 
     lexicon: Annotated[StrictInt, Field(ge=1, le=1)]
-    id: Annotated[StrictStr, Field(min_length=1)]
+    id: Annotated[StrictStr, AfterValidator(_nsid)]
     defs: Annotated[dict[str, AnyDef], Field(min_length=1)]
-
-    def model_post_init(self, _context: object) -> None:
-        """Refuse an id that is no NSID."""
-        if reason := syntax.check("nsid", self.id):
-            raise ValueError(f"id {self.id!r} {reason}")
 
 
 ArrayDef.model_rebuild()

@@ -51,6 +51,7 @@ class Login:
         identity: Identity,
         xrpc: Xrpc,
         credentials: Callable[[], Secret],
+        *,
         allow_loopback: bool,
     ) -> None:
         self._identity = identity
@@ -89,8 +90,10 @@ class Login:
 
     def _refreshed(self, expired: str) -> Session:
         with self._lock:
-            if self._session is None or self._session.accessJwt == expired:
-                self._session = self._renewed()
+            if self._session is None:
+                self._session = self._created(self._credentials())
+            elif self._session.accessJwt == expired:
+                self._session = self._renewed(self._session.refreshJwt)
             return self._session
 
     def _created(self, secret: Secret) -> Session:
@@ -109,9 +112,7 @@ class Login:
             check_handle(document, self._identity.handle)
         return session
 
-    def _renewed(self) -> Session:
-        assert self._session is not None
-        token = self._session.refreshJwt
+    def _renewed(self, token: str) -> Session:
         nsid = "com.atproto.server.refreshSession"
         return self._checked(nsid, lambda: self._xrpc.procedure(nsid, b"", None, token))
 

@@ -19,49 +19,69 @@ _TREE = 4_000  # of blocks: the tree nodes that one write may rewrite
 
 
 class CommitAnswer(BaseModel):
+    """What getLatestCommit answers, and part of what applyWrites does."""
+
     cid: str
     rev: str
 
 
 class RecordAnswer(BaseModel):
+    """A record as listRecords answers it."""
+
     uri: str
     cid: str
     value: dict[str, Any]
 
 
 class RecordsAnswer(BaseModel):
+    """A page of listRecords."""
+
     records: list[RecordAnswer]
     cursor: str | None = None
 
 
 class BlobsAnswer(BaseModel):
+    """A page of listBlobs."""
+
     cids: list[str]
     cursor: str | None = None
 
 
 class DescriptionAnswer(BaseModel):
+    """What describeRepo answers, as far as it is used."""
+
     collections: list[str]
 
 
 class LinkAnswer(BaseModel):
+    """A link in JSON."""
+
     link: str = Field(alias="$link")
 
 
 class BlobAnswer(BaseModel):
+    """A blob as a record refers to it."""
+
     ref: LinkAnswer
     size: int
     mimeType: str
 
 
 class UploadAnswer(BaseModel):
+    """What uploadBlob answers."""
+
     blob: BlobAnswer
 
 
 class WriteAnswer(BaseModel):
+    """A result of applyWrites; a delete has no CID."""
+
     cid: str | None = None
 
 
 class ApplyAnswer(BaseModel):
+    """What applyWrites answers; results are in the order of the writes."""
+
     commit: CommitAnswer
     results: list[WriteAnswer]
 
@@ -95,4 +115,5 @@ def size_of(write: Write) -> int:
 
 
 def as_json(value: object) -> bytes:
+    """Return compact JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 from atproto_client.client.base import ClientBase  # type: ignore[import-untyped]
@@ -131,18 +131,16 @@ class Xrpc:
         """Close the connections."""
         self._request.close()
 
-    def _attempts(self, call: Callable[[], Any], retriable: Callable[[Failed], bool]) -> bytes:
+    def _attempts(self, call: Callable[[], bytes], retriable: Callable[[Failed], bool]) -> bytes:
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, Failed) and retriable(e)),
             wait=_pause,
             stop=stop_any(stop_after_attempt(_ATTEMPTS), _Impatience(self._max_wait)),
-            sleep=lambda seconds: sleep(seconds),
+            sleep=_sleep,
             before_sleep=self._note,
             reraise=True,
         )
-        answer = retrying(call)
-        assert isinstance(answer, bytes)  # _RawAnswers hides the content type from the SDK
-        return answer
+        return retrying(call)
 
     def _note(self, state: RetryCallState) -> None:
         text = _failure(state).text
@@ -161,7 +159,10 @@ class _Impatience(stop_base):
 
 
 class _RawAnswers(httpx.BaseTransport):
-    """Hands the SDK every good answer as bytes, and raises Failed for all others."""
+    """Hands the SDK every good answer as bytes, and raises Failed for all others.
+
+    Bytes, because no content type is handed on: the SDK would parse JSON, that of blobs too.
+    """
 
     def __init__(self, transport: GuardedTransport, shown: Callable[[str], str]) -> None:
         self._transport = transport
@@ -210,11 +211,16 @@ def surely_not_applied(failure: Failed) -> bool:
 
 def _failure(state: RetryCallState) -> Failed:
     failure = state.outcome.exception() if state.outcome else None
-    assert isinstance(failure, Failed)
+    if not isinstance(failure, Failed):
+        raise TypeError("only failed calls are retried") from failure
     return failure
 
 
 _backoff = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
+
+
+def _sleep(seconds: float) -> None:
+    sleep(seconds)
 
 
 def _pause(state: RetryCallState) -> float:

@@ -1,0 +1,44 @@
+# Needs Python 3.11 to 3.13 with venv, and nothing else: every tool comes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml constraints.txt
+# The first for pip as it comes with Python 3.11, the second for newer ones: both pin the build, too.
+INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: test demo bench format clean
+
+test: $(VENV)/test.stamp
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy --strict
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+demo: $(VENV)/runtime.stamp
+	$(BIN)/publisher demo
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/run.py
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) dist build .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# pip is what a virtual environment gets last: without it, making one was interrupted.
+$(VENV)/runtime.stamp: $(SOURCES)
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/test.stamp: $(SOURCES)
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	$(INSTALL) --editable '.[test]'
+	touch $(VENV)/runtime.stamp $@

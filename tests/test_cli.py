@@ -1,0 +1,212 @@
+"""The command line: its words, its exit statuses, what goes where."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.site import make_site, run
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = ("validate", "publish", "pull", "login", "logout", "whoami", "init", "demo")
+
+
+def test_the_help_names_every_command_and_the_exit_statuses(tmp_path: Path) -> None:
+    done = run("--help", folder=tmp_path)
+
+    assert done.returncode == 0
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE)
+    assert "75 stopped by a rate limit" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+def test_the_help_of_every_command_has_an_example(command: str, tmp_path: Path) -> None:
+    done = run(command, "--help", folder=tmp_path)
+
+    assert done.returncode == 0
+    assert f"Example:\n    publisher {command}" in done.stdout
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    assert re.fullmatch(
+        r"publisher, version \d+\.\d+\.\d+\n", run("--version", folder=tmp_path).stdout
+    )
+
+
+def test_the_demo_shows_every_cid_equal_and_can_be_run_again(tmp_path: Path) -> None:
+    first, second = run("demo", folder=tmp_path), run("demo", folder=tmp_path)
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stdout + first.stderr
+    assert first.stdout.count(" = bafyrei") == 11
+    assert "≠" not in first.stdout
+    assert "11 unchanged" in second.stdout
+
+
+def test_every_seed_is_valid(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
+
+    done = run("validate", "seeds", "--json", folder=tmp_path)
+
+    report = json.loads(done.stdout)
+    assert report["counts"] == {"valid": 11, "draft": 1}
+    assert [file["findings"] for file in report["files"] if file["findings"]] == []
+    assert done.returncode == 0
+
+
+def test_json_has_a_version_and_stdout_is_nothing_else(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md")
+    for command in (["validate"], ["publish"], ["publish", "-n"], ["pull"], ["pull", "--check"]):
+        done = run(*command, "--json", folder=site.root)
+        assert json.loads(done.stdout)["version"] == 1
+        assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["validate", "nowhere"], "nowhere: there is no such file"),
+        (["publish"], "no repo is named"),
+        (["pull", "--check", "alice.example"], "--check compares"),
+        (["pull", "alice"], "handle"),
+        (["pull", "--collection", "x y", "alice.example"], "NSID"),
+        (["frobnicate"], "No such command"),
+        (["publish", "--config", "no.toml"], "no.toml"),
+    ],
+)
+def test_what_cannot_run_exits_with_2_and_says_why_on_stderr(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.md").write_text("---\ntitle: A\ndate: 2026-01-01T00:00:00Z\n---\n")
+    done = run(*arguments, folder=tmp_path)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_folder_is_an_error_that_says_what_to_add(tmp_path: Path) -> None:
+    done = run("validate", folder=tmp_path)
+
+    assert done.returncode == 2
+    assert ".md" in done.stderr
+
+
+def test_an_unknown_key_of_the_config_is_named(tmp_path: Path) -> None:
+    (tmp_path / "publisher.toml").write_text('sites = "https://a.example"\n')
+
+    done = run("validate", folder=tmp_path)
+
+    assert done.returncode == 2
+    assert "sites is no key" in done.stderr
+
+
+def test_a_bad_document_is_named_with_place_rule_and_remedy(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md", title="x" * 501)
+
+    done = run("validate", folder=site.root)
+
+    assert done.returncode == 1
+    assert done.stdout == (
+        "a.md\n"
+        "  error   /title  has 501 graphemes; at most 500 are allowed  [too-many-graphemes]\n"
+        "          → shorten it by 1; nothing is ever cut for you\n"
+        "1 invalid\n"
+    )
+
+
+def test_what_a_file_says_reaches_no_terminal_raw(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("\x1b[31mred\n.md", title="x" * 501)
+    site.write_json("b.json", site="https://evil.example/\x1b]0;title\x07")
+
+    done = run("validate", folder=site.root)
+
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\x07" not in done.stdout + done.stderr
+
+
+def test_a_read_only_folder_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md")
+    (site.root / ".publisher").write_text("in the way")
+
+    done = run("publish", folder=site.root)
+
+    assert done.returncode == 2
+    assert ".publisher" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not site.lock.exists()
+    assert site.repo().collections() == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(shell: str, tmp_path: Path) -> None:
+    done = run("completion", shell, folder=tmp_path)
+
+    assert done.returncode == 0
+    assert "_PUBLISHER_COMPLETE" in done.stdout
+
+
+def test_completion_completes(tmp_path: Path) -> None:
+    done = run(
+        folder=tmp_path,
+        environment={
+            "_PUBLISHER_COMPLETE": "bash_complete",
+            "COMP_WORDS": "publisher pub",
+            "COMP_CWORD": "1",
+        },
+    )
+
+    assert "publish" in done.stdout
+
+
+def on_a_terminal(*arguments: str, folder: Path, environment: dict[str, str]) -> str:
+    """Run the command on a pseudo-terminal and return what it shows."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "publisher", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **environment},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    shown = b""
+    while select.select([leader], [], [], 60)[0]:
+        try:
+            part = os.read(leader, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(leader)
+    process.wait(timeout=60)
+    return shown.decode()
+
+
+def test_a_terminal_gets_colours_unless_no_color_is_set(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md")
+
+    coloured = on_a_terminal("validate", folder=site.root, environment={"NO_COLOR": ""})
+    plain = on_a_terminal("validate", folder=site.root, environment={"NO_COLOR": "1"})
+
+    assert "\x1b[32m1 valid" in coloured
+    assert "1 valid" in plain
+    assert "\x1b[32m" not in plain
