@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,6 @@ CONTENT_TYPES = frozenset({"at.markpub.markdown"})
 
 SALTS = range(8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FRACTION = re.compile(r"\.\d+")
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def _microseconds(moment: Value) -> int:
     if not isinstance(moment, str) or syntax.check("datetime", moment):
         return 0
     try:
-        when = datetime.fromisoformat(_FRACTION.sub("", moment).upper())
+        when = datetime.fromisoformat(moment)
     except ValueError:  # the year 0000, which Python doesn't have
         return 0
     return min(max((when - _EPOCH) // timedelta(microseconds=1), 0), (1 << 53) - 1)

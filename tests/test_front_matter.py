@@ -75,7 +75,10 @@ def test_yaml_may_merge_a_mapping_that_stands_elsewhere() -> None:
         ("---\na: !!python/name:os.system\n---\n", "line 2, column 4: could not determine"),
         ("---\na: 1\nb: 2\na: 3\n---\n", "line 4, column 1: the key 'a' stands twice (YAML)"),
         ("---\nb: {a: 1, a: 2}\n---\n", "line 2, column 11: the key 'a' stands twice (YAML)"),
-        ('---\na: "\\ud800"\n---\n', "found invalid Unicode character escape code (YAML)"),
+        (
+            '---\na: "\\ud800"\n---\n',
+            "line 2, column 7: found invalid Unicode character escape code",
+        ),
         ("---\n- a\n---\n", "line 1: the front matter is no mapping of names to values"),
         ("---\njust text\n---\n", "line 1: the front matter is no mapping of names to values"),
         ("+++\na = 1\nb = T\n+++\n", "Invalid value (at line 3, column 5) (TOML)"),

@@ -53,9 +53,7 @@ def test_200_documents_with_covers_are_published_pulled_and_equal(
     for number in range(200):
         site.picture(f"covers/{number}.png", colour=number)
         if number % 2:
-            site.write(
-                f"m{number}.md", f"Text *{number}* – “quoted”.", cover=f"covers/{number}.png"
-            )
+            site.write(f"m{number}.md", f"Text *{number}*: “quoted”.", cover=f"covers/{number}.png")
         else:
             cover = f"covers/{number}.png"
             site.write_json(f"j{number}.json", path=f"/{number}", coverImage=cover)

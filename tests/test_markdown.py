@@ -222,6 +222,11 @@ def test_every_fault_is_told_at_once() -> None:
         ("error", "type", "title: 2026 is no text"),
         ("error", "type", "tags: input should be a valid list"),
         ("error", "type", "draft: input should be a valid boolean"),
+        (
+            "error",
+            "date",
+            "date is 'tomorrow', no date like 2026-02-05 or 2026-02-05T16:32:10+01:00",
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from publisher import data, lock
 from publisher.commands import apply
 from publisher.documents import DOCUMENT
-from publisher.errors import GuardStopped, RepoUnavailable, SourceError, StateError
+from publisher.errors import GuardStopped, RepoRefused, RepoUnavailable, SourceError, StateError
 from publisher.folder import FolderRepo
 from publisher.repo import Applied, CreateWrite, DeleteWrite, UpdateWrite, Write
 from publisher.syntax import Rkey
@@ -327,7 +327,7 @@ def test_one_refused_record_holds_back_no_other(
 
     def picky(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
         if any(w.value["path"] == "/4" for w in writes if not isinstance(w, DeleteWrite)):
-            raise apply.RepoRefused("no 4 please")
+            raise RepoRefused("no 4 please")
         return original(repo, writes, swap_commit=swap_commit)
 
     monkeypatch.setattr(FolderRepo, "apply", picky)

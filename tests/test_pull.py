@@ -46,7 +46,7 @@ def statuses(one: Pulled) -> dict[str, str]:
 
 
 def rkey_of(site: Site, path: str) -> str:
-    return next(line["rkey"] for line in site.lock_lines() if line["key"] == path)
+    return str(next(line["rkey"] for line in site.lock_lines() if line["key"] == path))
 
 
 def test_records_blobs_and_a_manifest_come_back(site: Site, out: Path) -> None:

@@ -155,12 +155,20 @@ def _read(path: Path) -> str:
 
 
 def _zone(environment: Mapping[str, str]) -> tuple[str, str]:
-    if name := environment.get("TZ", "").lstrip(":"):
-        return name, "TZ"
-    for path in (Path("/etc/localtime"),):
-        if path.is_symlink() and (match := _ZONE_LINK.search(str(path.resolve()))):
-            return match[1], str(path)
-    return "UTC", "default"
+    found = [(environment.get("TZ", "").lstrip(":"), "TZ")]
+    link = Path("/etc/localtime")
+    if link.is_symlink() and (match := _ZONE_LINK.search(str(link.resolve()))):
+        found.append((match[1], str(link)))
+    return next((zone for zone in found if _is_zone(zone[0])), ("UTC", "default"))
+
+
+def _is_zone(name: str) -> bool:
+    """Tell whether it is a name as `publisher.toml` has it; TZ may hold rules instead."""
+    try:
+        validated({"timezone": name}, None)
+    except ConfigError:
+        return False
+    return True
 
 
 def _text(settings: Settings) -> str:

@@ -332,7 +332,8 @@ def _kept_content(action: Create | Update | Adopt | Unchanged) -> tuple[Finding,
     ours, there = action.record.value.get("content"), action.value.get("content")
     if ours is None or ours == there or not isinstance(there, dict):
         return ()
-    message = f"the record's content is {there.get('$type')}, which another app wrote: it stays"
+    kind = str(there.get("$type"))
+    message = f"the record's content is {kind}, which another app wrote: it stays"
     return (Finding("/content", "content-kept", message, "info"),)
 
 

@@ -118,7 +118,9 @@ def _yaml(head: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 2}, column {mark.column + 1}: " if mark else ""
-        raise InvalidFrontMatter(f"{place}{error.problem or error} (YAML)") from error
+        began = error.context_mark
+        since = f" {error.context} that begins in line {began.line + 2}" if began else ""
+        raise InvalidFrontMatter(f"{place}{error.problem or error}{since} (YAML)") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InvalidFrontMatter(f"{str(error).splitlines()[0]} (YAML)") from error
 

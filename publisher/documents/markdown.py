@@ -81,10 +81,11 @@ def read_markdown(source: Source, content: bytes, context: Context) -> Reading:
     named, findings = _rename(parts.head)
     front, faults = _checked(named)
     findings += faults
-    document = _document(source, front, parts, context, findings) if front else None
+    built = _document(source, front, parts, context, findings)
+    document = None if has_errors(findings) else built
     if named.get("draft") is True:
         return Reading(source, document, tuple(map(_for_a_draft, findings)), draft=True)
-    return Reading(source, None if has_errors(findings) else document, tuple(findings))
+    return Reading(source, document, tuple(findings))
 
 
 def _for_a_draft(finding: Finding) -> Finding:
@@ -136,14 +137,17 @@ def _plain(field: str, value: object) -> object:
     return value
 
 
-def _checked(named: dict[str, object]) -> tuple[_FrontMatter | None, list[Finding]]:
+def _checked(named: dict[str, object]) -> tuple[_FrontMatter, list[Finding]]:
+    """Return what can be used, and every fault; with a fault it only serves to find the others."""
     try:
         return _FrontMatter.model_validate(named), []
     except ValidationError as error:
-        return None, [
-            _fault(fault["loc"], fault["type"], fault["msg"], fault["input"])
-            for fault in error.errors(include_url=False)
-        ]
+        faults = error.errors(include_url=False)
+    usable = {
+        name: value for name, value in named.items() if name not in {f["loc"][0] for f in faults}
+    }
+    front = _FrontMatter.model_validate({"title": "?", "published": None, **usable})
+    return front, [_fault(f["loc"], f["type"], f["msg"], f["input"]) for f in faults]
 
 
 def _fault(place: tuple[int | str, ...], kind: str, message: str, value: object) -> Finding:

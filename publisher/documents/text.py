@@ -4,7 +4,8 @@ The rules are held by tests/golden/text.md and its .txt: a change to them update
 that was ever published, so they change only with a major version.
 
 * Blocks are set apart by one blank line, items of a tight list by a line end.
-* A soft line break is a space, a hard one a line end. Code is kept as it stands.
+* A soft line break is a space (nothing between Chinese or Japanese characters), a hard one a line
+  end. Code is kept as it stands.
 * Links give their text, images their alternative text, tables a line a row, cells by tabs.
 * HTML gives its text, white space in blocks of it collapsed as browsers do; scripts, styles,
   comments and instructions give nothing. Footnotes follow at the end.
@@ -13,15 +14,28 @@ that was ever published, so they change only with a major version.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import cache
+import unicodedata
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
+from typing import TypeAlias
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from mdit_py_plugins.footnote import footnote_plugin
+import pyromark
 
-_TASK = re.compile(r"\[[ xX]\]\s+")
+Event: TypeAlias = "str | Mapping[str, object]"
+_Block: TypeAlias = tuple[str, str]
+"""A text, and the gap that it wants after it; '' is no text, only a gap."""
+
+_NOTE = "FootnoteDefinition"
+_INLINE = frozenset({"Emphasis", "Strong", "Strikethrough", "Link", "Image"})
+_GAPS = {
+    "Paragraph": "\n\n",
+    "Heading": "\n\n",
+    "List": "\n\n",
+    "Item": "\n",
+    "TableHead": "\n",
+    "TableRow": "\n",
+    "Table": "\n\n",
+}
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _UNSEEN = re.compile(
     r"<!--(?:-?>|.*?(?:-->|\Z))|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL
@@ -35,70 +49,137 @@ _BLOCK_NAMES = (
 _OWN_LINE = frozenset(_BLOCK_NAMES.split())
 
 
+_OPTIONS = (
+    pyromark.Options.ENABLE_TABLES
+    | pyromark.Options.ENABLE_STRIKETHROUGH
+    | pyromark.Options.ENABLE_TASKLISTS
+    | pyromark.Options.ENABLE_FOOTNOTES
+    | pyromark.Options.ENABLE_GFM
+)
+_SOFT_BREAK = "\0"  # CommonMark lets no text contain it
+_SOFT = re.compile(_SOFT_BREAK)
+_BREAKS = {"SoftBreak": _SOFT_BREAK, "HardBreak": "\n"}
+
+
 def plain_text(markdown: str) -> str:
     """Return the plain text of CommonMark with tables, strikethrough, task lists, footnotes."""
-    text = gap = ""
-    for block, gap_after in _blocks(_parser().parse(markdown)):
+    reader = _Reader()
+    markdown = markdown.replace("\0", "\N{REPLACEMENT CHARACTER}")  # as CommonMark asks
+    blocks = [
+        block
+        for event in pyromark.events(markdown, options=_OPTIONS)
+        for block in reader.take(event)
+    ]
+    return _joined([*blocks, *reader.notes])
+
+
+def _joined(blocks: list[_Block]) -> str:
+    parts: list[str] = []
+    gap = ""
+    for block, gap_after in blocks:
         if block:
-            text += gap + block if text else block
+            parts += (gap, block) if parts else (block,)
             gap = gap_after
         else:
             gap = max(gap, gap_after)
-    return text
+    return "".join(parts)
 
 
-@cache
-def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    return parser.use(footnote_plugin, inline=False)
+class _Reader:
+    """Takes the parser's events one by one; footnotes are put aside for the end."""
+
+    def __init__(self) -> None:
+        self.notes: list[_Block] = []
+        self._in_note = False
+        self._inline: list[str] = []  # HTML: text is escaped
+        self._verbatim: list[str] | None = None  # what a code block or HTML block holds so far
+        self._loose: list[bool] = []  # of each open list, the innermost last
+        self._cells = 0
+
+    def take(self, event: Event) -> list[_Block]:
+        """Return the blocks that an event ends, each with the gap after it."""
+        blocks = list(self._take(event))
+        if not self._in_note:
+            return blocks
+        self.notes += blocks
+        self._in_note = not (isinstance(event, Mapping) and _tag(event.get("End")) == _NOTE)
+        return []
+
+    def _take(self, event: Event) -> Iterator[_Block]:
+        if isinstance(event, str):
+            self._inline.append(_BREAKS.get(event, ""))
+            return
+        ((kind, what),) = event.items()
+        if kind == "Start":
+            yield from self._start(_tag(what))
+        elif kind == "End":
+            yield from self._end(_tag(what))
+        elif self._verbatim is not None:
+            self._verbatim.append(str(what))
+        elif kind in {"Text", "Code"}:
+            self._inline.append(_escape(str(what)))
+        elif kind in {"Html", "InlineHtml"}:
+            self._inline.append(str(what))
+
+    def _start(self, tag: str) -> Iterator[_Block]:
+        if tag in _INLINE:
+            return
+        if self._inline:  # the text of a tight item, before what is nested in it
+            yield self._flushed("\n")
+        if tag == "Paragraph" and self._loose:
+            self._loose[-1] = True
+        elif tag == "List":
+            self._loose.append(False)
+        elif tag in {"CodeBlock", "HtmlBlock"}:
+            self._verbatim = []
+        elif tag in {"TableHead", "TableRow"}:
+            self._cells = 0
+        elif tag == "TableCell":
+            self._cells += 1
+            yield ("\t" if self._cells > 1 else ""), ""
+        elif tag == _NOTE:
+            self._in_note = True
+
+    def _end(self, tag: str) -> Iterator[_Block]:
+        if tag in _INLINE:
+            return
+        if self._verbatim is not None:
+            text, self._verbatim = "".join(self._verbatim), None
+            yield (
+                (
+                    _html_text(text, collapse=True).strip("\n ")
+                    if tag == "HtmlBlock"
+                    else text.removesuffix("\n")
+                ),
+                "\n\n",
+            )
+            return
+        if tag == "List":
+            self._loose.pop()
+        tight = tag == "List" and self._loose and not self._loose[-1]
+        yield self._flushed("\n" if tight else _GAPS.get(tag, ""))
+
+    def _flushed(self, gap: str) -> _Block:
+        text = _html_text("".join(self._inline), collapse=False)
+        self._inline.clear()
+        return _SOFT.sub(_soft_break, text), gap
 
 
-def _blocks(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
-    """Yield the text of each block, or '' at the end of an outer one, with the gap after it."""
-    tight: dict[int, bool] = {}  # by the level of its items' blocks: whether a list is tight
-    for index, token in enumerate(tokens):
-        match token.type:
-            case "paragraph_open":
-                tight[token.level] = token.hidden
-            case "inline":
-                yield _inline(token.children or [], task=_opens_item(tokens, index)), ""
-            case "paragraph_close":
-                yield "", "\n" if token.hidden else "\n\n"
-            case "bullet_list_close" | "ordered_list_close":
-                tight.pop(token.level + 2, None)
-                yield "", "\n" if tight.get(token.level) else "\n\n"
-            case "heading_close" | "table_close":
-                yield "", "\n\n"
-            case "th_open" | "td_open" if tokens[index - 1].type != "tr_open":
-                yield "\t", ""
-            case "tr_close":
-                yield "", "\n"
-            case "fence" | "code_block":
-                yield token.content.removesuffix("\n"), "\n\n"
-            case "html_block":
-                yield _html_text(token.content, collapse=True).strip("\n "), "\n\n"
+def _tag(what: object) -> str:
+    """Return the name of an element, which has attributes or not."""
+    return next(iter(what)) if isinstance(what, dict) else str(what)
 
 
-def _opens_item(tokens: Sequence[Token], index: int) -> bool:
-    return index >= 2 and tokens[index - 2].type == "list_item_open"
+def _soft_break(match: re.Match[str]) -> str:
+    """A space; nothing between two characters of a script that has none (CSS Text, 4.1.3)."""
+    text, at = match.string, match.start()
+    return "" if _is_wide(text[at - 1 : at]) and _is_wide(text[at + 1 : at + 2]) else " "
 
 
-def _inline(tokens: Sequence[Token], *, task: bool) -> str:
-    html: list[str] = []
-    for token in tokens:
-        match token.type:
-            case "text" | "code_inline" | "text_special":
-                html.append(_escape(token.content))
-            case "softbreak":
-                html.append(" ")
-            case "hardbreak":
-                html.append("\n")
-            case "image":
-                html.append(_escape(_inline(token.children or [], task=False)))
-            case "html_inline":
-                html.append(token.content)
-    text = _html_text("".join(html), collapse=False)
-    return _TASK.sub("", text, count=1) if task and _TASK.match(text) else text
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(
+        character or " "
+    ) in "WF" and "HANGUL" not in unicodedata.name(character, "")
 
 
 def _escape(text: str) -> str:

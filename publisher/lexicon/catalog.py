@@ -14,6 +14,7 @@ from publisher import data, syntax
 from publisher.errors import LexiconError
 from publisher.findings import Finding, has_errors, pointer_to
 from publisher.lexicon.compile import Check, Scope, compile_def, short
+from publisher.lexicon.consistency import dangling_refs, default_faults
 from publisher.lexicon.language import EndpointDef, LexiconFile, RecordDef
 
 Profile: TypeAlias = Literal["spec", "publish"]
@@ -83,13 +84,14 @@ class Catalog:
     def check_of(self, name: str) -> Check | None:
         """Return the check of `nsid#def`, compiled at the first call; None if there is none."""
         if name not in self._checks:
-            definition = self._definition(name)
-            scope = Scope(name.partition("#")[0], self.check_of, self._definition)
+            definition = self.definition(name)
+            scope = Scope(name.partition("#")[0], self.check_of, self.definition)
             missing = definition is None or isinstance(definition, EndpointDef)
             self._checks[name] = None if missing else compile_def(definition, scope)
         return self._checks[name]
 
-    def _definition(self, name: str) -> object:
+    def definition(self, name: str) -> object:
+        """Return the definition `nsid#def`, None if there is none."""
         nsid, _, local = name.partition("#")
         return self.files[nsid].defs.get(local) if nsid in self.files else None
 
@@ -99,19 +101,20 @@ def load(*folders: str | Path) -> Catalog:
 
     Raises LexiconError where a folder or file can't be read at all.
     """
-    catalog = Catalog()
+    catalog, paths = Catalog(), dict[str, Path]()
     for path in _files(folders):
         try:
             content = path.read_bytes()
         except OSError as error:
             raise LexiconError(f"{path}: {error.strerror}", remedy="make it readable") from error
         file, findings = _parse(content)
-        catalog.findings += [
-            Finding(f.pointer, f.code, f"{path}: {f.message}", f.severity, f.remedy)
-            for f in findings
-        ]
+        catalog.findings += _naming(path, findings)
         if file:
             catalog.add(file)
+            paths[file.id] = path
+    for nsid, file in catalog.files.items():
+        dangling = dangling_refs(file, lambda name: catalog.definition(name) is not None)
+        catalog.findings += _naming(paths[nsid], dangling)
     return catalog
 
 
@@ -138,6 +141,10 @@ def _files(folders: Iterable[str | Path]) -> list[Path]:
     return paths
 
 
+def _naming(path: Path, findings: list[Finding]) -> list[Finding]:
+    return [replace(finding, message=f"{path}: {finding.message}") for finding in findings]
+
+
 def _parse(content: bytes) -> tuple[LexiconFile | None, list[Finding]]:
     try:
         return _model(json.loads(content))
@@ -148,7 +155,7 @@ def _parse(content: bytes) -> tuple[LexiconFile | None, list[Finding]]:
 
 def _model(document: object) -> tuple[LexiconFile | None, list[Finding]]:
     try:
-        return LexiconFile.model_validate(document), []
+        file = LexiconFile.model_validate(document)
     except ValidationError as error:
         return None, [
             Finding(
@@ -160,6 +167,8 @@ def _model(document: object) -> tuple[LexiconFile | None, list[Finding]]:
             )
             for fault in error.errors(include_url=False, include_input=False)
         ]
+    findings = default_faults(file)
+    return (None if findings else file), findings
 
 
 def _place(steps: tuple[str | int, ...]) -> str:

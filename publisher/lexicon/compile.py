@@ -314,7 +314,7 @@ def _with_type(value: object, name: str, target: Check, *, required: bool) -> Fi
     short_name = name.removesuffix("#main")
     findings: list[Finding] = []
     given = value.get("$type") if isinstance(value, dict) else None
-    if isinstance(value, dict) and "$type" not in value and required:
+    if isinstance(value, dict) and given is None and required:
         findings += _one("required", "$type is missing", f'add "$type": "{short_name}"')
     elif given is not None and given != short_name and not isinstance(given, Cid):
         message = f"is {short(given)}, but this field holds {short_name}"

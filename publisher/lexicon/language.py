@@ -1,14 +1,23 @@
 """The Lexicon language as models: one class for each type of definition.
 
-Source: the Lexicon specification. Fields that change no verdict on a record (description,
-default, knownValues) are kept as they come; fields that we don't know are ignored.
+Source: the Lexicon specification. Fields that change no verdict on a record or a lexicon file
+(description, knownValues) are ignored, as are fields that we don't know.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from publisher import syntax
 
@@ -25,13 +34,29 @@ Format = Literal[
     "tid",
     "uri",
 ]
+_PRIMARY = {"record", "query", "procedure", "subscription", "permission-set"}
+_LIMITS = (
+    ("minLength", "maxLength"),
+    ("minGraphemes", "maxGraphemes"),
+    ("minimum", "maximum"),
+)
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class StringDef(_Model):
+class _WithLimits(_Model):
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for least, most in _LIMITS:
+            low, high = getattr(self, least, None), getattr(self, most, None)
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{least} {low} is above {most} {high}")
+        return self
+
+
+class StringDef(_WithLimits):
     """Lengths are UTF-8 bytes; graphemes are extended grapheme clusters."""
 
     type: Literal["string"]
@@ -42,9 +67,10 @@ class StringDef(_Model):
     minGraphemes: StrictInt | None = None
     enum: list[StrictStr] | None = None
     const: StrictStr | None = None
+    default: StrictStr | None = None
 
 
-class IntegerDef(_Model):
+class IntegerDef(_WithLimits):
     """A whole number within limits."""
 
     type: Literal["integer"]
@@ -52,6 +78,7 @@ class IntegerDef(_Model):
     maximum: StrictInt | None = None
     enum: list[StrictInt] | None = None
     const: StrictInt | None = None
+    default: StrictInt | None = None
 
 
 class BooleanDef(_Model):
@@ -59,9 +86,10 @@ class BooleanDef(_Model):
 
     type: Literal["boolean"]
     const: StrictBool | None = None
+    default: StrictBool | None = None
 
 
-class BytesDef(_Model):
+class BytesDef(_WithLimits):
     """Raw bytes; lengths in bytes."""
 
     type: Literal["bytes"]
@@ -83,7 +111,7 @@ class BlobDef(_Model):
     maxSize: StrictInt | None = None
 
 
-class ArrayDef(_Model):
+class ArrayDef(_WithLimits):
     """Items of one definition; lengths in items."""
 
     type: Literal["array"]
@@ -99,6 +127,13 @@ class ObjectDef(_Model):
     properties: dict[str, Schema] = Field(default_factory=dict)
     required: list[StrictStr] = Field(default_factory=list)
     nullable: list[StrictStr] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _declared(self) -> Self:
+        for keyword, names in (("required", self.required), ("nullable", self.nullable)):
+            if undeclared := [name for name in names if name not in self.properties]:
+                raise ValueError(f"{keyword} names {', '.join(undeclared)}, which isn't declared")
+        return self
 
 
 class RefDef(_Model):
@@ -167,8 +202,6 @@ AnyDef = Annotated[
     | ArrayDef
     | ObjectDef
     | UnionDef
-    | RefDef
-    | UnknownDef
     | TokenDef
     | RecordDef
     | EndpointDef,
@@ -182,12 +215,19 @@ def _nsid(text: str) -> str:
     return text
 
 
+def _primary_in_main(defs: dict[str, AnyDef]) -> dict[str, AnyDef]:
+    for name, definition in defs.items():
+        if name != "main" and definition.type in _PRIMARY:
+            raise ValueError(f"the {definition.type} {name!r} must be main")
+    return defs
+
+
 class LexiconFile(_Model):
     """One lexicon document: an NSID and its definitions."""
 
     lexicon: Annotated[StrictInt, Field(ge=1, le=1)]
     id: Annotated[StrictStr, AfterValidator(_nsid)]
-    defs: Annotated[dict[str, AnyDef], Field(min_length=1)]
+    defs: Annotated[dict[str, AnyDef], Field(min_length=1), AfterValidator(_primary_in_main)]
 
 
 ArrayDef.model_rebuild()

@@ -335,6 +335,9 @@ const plcServer = await listen(http.createServer(guarded(plcDirectory)), state.p
 const pds = await startPds()
 const controlServer = await listen(http.createServer(guarded(controlPort)), 0)
 
+process.on('exit', () => {
+  if (!options.data) fs.rmSync(folder, { recursive: true, force: true })
+})
 let stopping = false
 async function stop() {
   if (stopping) return
@@ -343,7 +346,6 @@ async function stop() {
   controlServer.close()
   plcServer.close()
   await pds.destroy()
-  if (!options.data) fs.rmSync(folder, { recursive: true, force: true })
   process.exit(0)
 }
 process.on('SIGTERM', stop)

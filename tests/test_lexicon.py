@@ -1,0 +1,792 @@
+"""Lexicons: each rule at its edges, what a folder of lexicon files may hold, and the verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from publisher.data import DAG_CBOR, RAW, Cid, decode
+from publisher.errors import LexiconError
+from publisher.findings import Finding
+from publisher.lexicon import Catalog, Verdict, check, load
+from publisher.lexicon import compile as compiling
+from publisher.lexicon.language import LexiconFile
+
+NSID = "com.example.thing"
+LINK = Cid.of(b"a record", DAG_CBOR)
+BLOB = Cid.of(b"a blob", RAW)
+Schema = dict[str, Any]
+
+
+def lexicon(defs: Schema, nsid: str = NSID) -> Schema:
+    return {"lexicon": 1, "id": nsid, "defs": defs}
+
+
+def record(properties: Schema, *, key: str = "any", **more: object) -> Schema:
+    body = {"type": "object", "properties": properties, **more}
+    return {"type": "record", "key": key, "record": body}
+
+
+def catalog(*files: Schema) -> Catalog:
+    made = Catalog()
+    for file in files:
+        made.add(LexiconFile.model_validate(file))
+    return made
+
+
+def of_field(schema: Schema, **defs: Schema) -> Catalog:
+    """Lexicons of a record whose field `f` is `schema`; `defs` stand beside it."""
+    return catalog(lexicon({"main": record({"f": schema}), **defs}))
+
+
+def places(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    return [(found.pointer, found.code) for found in findings]
+
+
+def judge(lexicons: Catalog, **fields: object) -> list[tuple[str, str]]:
+    verdict = lexicons.validate({"$type": NSID, **fields}, nsid=NSID)
+    return places(found for found in verdict.findings if found.severity == "error")
+
+
+def in_every_place(schema: Schema, value: object) -> dict[str, list[tuple[str, str]]]:
+    """Judge a value as a property, an item, by a ref, and as a field of a union's member."""
+    holder = {"type": "object", "properties": {"v": schema}}
+    verdicts = {
+        "property": judge(of_field(schema), f=value),
+        "item": judge(of_field({"type": "array", "items": schema}), f=[value]),
+        "member": judge(
+            of_field({"type": "union", "refs": ["#holder"]}, holder=holder),
+            f={"$type": f"{NSID}#holder", "v": value},
+        ),
+    }
+    if schema["type"] not in {"unknown", "ref"}:  # these can't be definitions of their own
+        verdicts["ref"] = judge(of_field({"type": "ref", "ref": "#target"}, target=schema), f=value)
+    return verdicts
+
+
+WHERE = {"property": "/f", "item": "/f/0", "ref": "/f", "member": "/f/v"}
+
+
+def blob(**changes: object) -> dict[str, object]:
+    return {"$type": "blob", "ref": BLOB, "mimeType": "image/png", "size": 6, **changes}
+
+
+FAMILY = "👨‍👩‍👧‍👦"
+FLAGS = "🇩🇪🇫🇷"
+COMBINED = "e\u0301\u0323"
+INT = {"type": "integer"}
+STRING = {"type": "string"}
+IMAGE = {"type": "blob", "accept": ["image/*", "text/plain"], "maxSize": 10}
+
+# Each row: a definition, a value, the code of the error or None; all at the edge.
+RULES: list[tuple[Schema, object, str | None]] = [
+    ({"type": "boolean"}, True, None),
+    ({"type": "boolean"}, False, None),
+    ({"type": "boolean"}, 1, "type"),
+    ({"type": "boolean"}, 0, "type"),
+    ({"type": "boolean", "const": False}, False, None),
+    ({"type": "boolean", "const": False}, True, "const"),
+    ({"type": "boolean", "const": True}, False, "const"),
+    (INT, 0, None),
+    (INT, True, "type"),
+    (INT, "1", "type"),
+    ({**INT, "minimum": 0}, 0, None),
+    ({**INT, "minimum": 0}, -1, "minimum"),
+    ({**INT, "maximum": 0}, 0, None),
+    ({**INT, "maximum": 0}, 1, "maximum"),
+    ({**INT, "minimum": -5, "maximum": -3}, -5, None),
+    ({**INT, "minimum": -5, "maximum": -3}, -3, None),
+    ({**INT, "minimum": -5, "maximum": -3}, -6, "minimum"),
+    ({**INT, "minimum": -5, "maximum": -3}, -2, "maximum"),
+    ({**INT, "enum": [0, -1]}, 0, None),
+    ({**INT, "enum": [0, -1]}, -1, None),
+    ({**INT, "enum": [0, -1]}, 1, "enum"),
+    ({**INT, "enum": [0, 1]}, True, "type"),
+    ({**INT, "const": 0}, 0, None),
+    ({**INT, "const": 0}, 1, "const"),
+    ({**INT, "const": 0}, False, "type"),
+    ({**INT, "const": 1}, True, "type"),
+    ({**INT, "minimum": 1}, True, "type"),
+    (STRING, "", None),
+    (STRING, 1, "type"),
+    (STRING, [], "type"),
+    (STRING, b"a", "type"),
+    (STRING, LINK, "type"),
+    ({**STRING, "maxLength": 0}, "", None),
+    ({**STRING, "maxLength": 0}, "a", "too-long"),
+    ({**STRING, "minLength": 0}, "", None),
+    ({**STRING, "minLength": 1}, "", "too-short"),
+    ({**STRING, "minLength": 1}, "a", None),
+    ({**STRING, "maxLength": 4}, "abcd", None),
+    ({**STRING, "maxLength": 4}, "abcde", "too-long"),
+    ({**STRING, "maxLength": 4}, "éé", None),
+    ({**STRING, "maxLength": 4}, "ééa", "too-long"),
+    ({**STRING, "maxLength": 4}, "😀", None),
+    ({**STRING, "maxLength": 3}, "😀", "too-long"),
+    ({**STRING, "minLength": 4}, "éa", "too-short"),
+    ({**STRING, "minLength": 4}, "éé", None),
+    ({**STRING, "maxLength": 25}, FAMILY, None),
+    ({**STRING, "maxLength": 24}, FAMILY, "too-long"),
+    ({**STRING, "maxGraphemes": 0}, "", None),
+    ({**STRING, "maxGraphemes": 0}, "a", "too-many-graphemes"),
+    ({**STRING, "maxGraphemes": 1}, FAMILY, None),
+    ({**STRING, "maxGraphemes": 1}, FAMILY + "a", "too-many-graphemes"),
+    ({**STRING, "maxGraphemes": 2}, FLAGS, None),
+    ({**STRING, "maxGraphemes": 1}, FLAGS, "too-many-graphemes"),
+    ({**STRING, "maxGraphemes": 1}, COMBINED, None),
+    ({**STRING, "maxGraphemes": 1}, COMBINED * 2, "too-many-graphemes"),
+    ({**STRING, "maxGraphemes": 1}, "\r\n", None),
+    ({**STRING, "maxGraphemes": 1}, "\n\r", "too-many-graphemes"),
+    ({**STRING, "maxGraphemes": 1}, "각", None),
+    ({**STRING, "maxGraphemes": 1}, "क्षि", None),
+    ({**STRING, "maxGraphemes": 1}, "👍🏽", None),
+    ({**STRING, "minGraphemes": 0}, "", None),
+    ({**STRING, "minGraphemes": 1}, "", "too-few-graphemes"),
+    ({**STRING, "minGraphemes": 2}, FAMILY, "too-few-graphemes"),
+    ({**STRING, "minGraphemes": 2}, FLAGS, None),
+    ({**STRING, "minGraphemes": 3}, FLAGS, "too-few-graphemes"),
+    ({**STRING, "enum": ["a", ""]}, "", None),
+    ({**STRING, "enum": ["a", ""]}, "A", "enum"),
+    ({**STRING, "const": ""}, "", None),
+    ({**STRING, "const": ""}, "a", "const"),
+    ({**STRING, "knownValues": ["a"]}, "b", None),
+    ({**STRING, "format": "datetime"}, "2026-02-05T16:32:10Z", None),
+    ({**STRING, "format": "datetime"}, "2026-02-30T16:32:10Z", "format"),
+    ({**STRING, "format": "did"}, "did:web:alice.example\n", "format"),
+    ({**STRING, "format": "uri"}, "https://alice.example/é", None),
+    ({"type": "bytes"}, b"", None),
+    ({"type": "bytes"}, "YQ", "type"),
+    ({"type": "bytes"}, LINK, "type"),
+    ({"type": "bytes", "maxLength": 0}, b"", None),
+    ({"type": "bytes", "maxLength": 0}, b"a", "too-long"),
+    ({"type": "bytes", "minLength": 2, "maxLength": 3}, b"ab", None),
+    ({"type": "bytes", "minLength": 2, "maxLength": 3}, b"abc", None),
+    ({"type": "bytes", "minLength": 2, "maxLength": 3}, b"a", "too-short"),
+    ({"type": "bytes", "minLength": 2, "maxLength": 3}, b"abcd", "too-long"),
+    ({"type": "cid-link"}, LINK, None),
+    ({"type": "cid-link"}, BLOB, None),
+    ({"type": "cid-link"}, str(LINK), "type"),
+    ({"type": "cid-link"}, {}, "type"),
+    ({"type": "array", "items": INT}, [], None),
+    ({"type": "array", "items": INT}, {}, "type"),
+    ({"type": "array", "items": INT}, "ab", "type"),
+    ({"type": "array", "items": INT, "maxLength": 0}, [], None),
+    ({"type": "array", "items": INT, "maxLength": 0}, [1], "too-long"),
+    ({"type": "array", "items": INT, "minLength": 1, "maxLength": 2}, [], "too-short"),
+    ({"type": "array", "items": INT, "minLength": 1, "maxLength": 2}, [1], None),
+    ({"type": "array", "items": INT, "minLength": 1, "maxLength": 2}, [1, 2], None),
+    ({"type": "array", "items": INT, "minLength": 1, "maxLength": 2}, [1, 2, 3], "too-long"),
+    ({"type": "array", "items": {"type": "array", "items": INT}}, [[1], []], None),
+    ({"type": "object"}, {}, None),
+    ({"type": "object"}, [], "type"),
+    ({"type": "object"}, LINK, "type"),
+    ({"type": "object"}, b"a", "type"),
+    ({"type": "object", "properties": {"a": INT}, "required": ["a"]}, {"a": 0}, None),
+    ({"type": "object", "properties": {"a": INT}, "required": ["a"]}, {}, "required"),
+    ({"type": "blob"}, blob(), None),
+    ({"type": "blob"}, {}, "type"),
+    ({"type": "blob"}, LINK, "type"),
+    ({"type": "blob"}, {"cid": str(BLOB), "mimeType": "image/png"}, "blob-legacy"),
+    ({"type": "unknown"}, {}, None),
+    ({"type": "unknown"}, {"$type": "not an nsid", "a": [1]}, None),
+    ({"type": "unknown"}, blob(), "type"),
+    ({"type": "unknown"}, b"a", "type"),
+    ({"type": "unknown"}, LINK, "type"),
+    ({"type": "unknown"}, [], "type"),
+    ({"type": "unknown"}, "a", "type"),
+    ({"type": "unknown"}, 1, "type"),
+    ({"type": "token"}, f"{NSID}#a", None),
+    ({"type": "token"}, {}, "type"),
+    ({"type": "union", "refs": []}, [], "type"),
+    ({"type": "union", "refs": []}, "a", "type"),
+    ({"type": "union", "refs": []}, LINK, "type"),
+    ({"type": "union", "refs": []}, {}, "union-type"),
+    ({"type": "union", "refs": []}, {"$type": "com.example.other"}, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "code"), RULES, ids=[f"{row[0]['type']}-{row[2]}" for row in RULES]
+)
+def test_a_rule_holds_at_its_edge_wherever_the_definition_stands(
+    schema: Schema, value: object, code: str | None
+) -> None:
+    verdicts = in_every_place(schema, value)
+    assert verdicts == {place: [(WHERE[place], code)] if code else [] for place in verdicts}
+
+
+BLOB_RULES = [
+    (blob(size=10), []),
+    (blob(size=0), []),
+    (blob(size=11), [("/f/size", "blob-size")]),
+    (blob(mimeType="text/plain"), []),
+    (blob(mimeType="text/html"), [("/f/mimeType", "blob-type")]),
+    (blob(mimeType="text/plain;charset=utf-8"), [("/f/mimeType", "blob-type")]),
+    (blob(mimeType="Image/png"), [("/f/mimeType", "blob-type")]),
+    (blob(mimeType="images/png"), [("/f/mimeType", "blob-type")]),
+    (blob(mimeType="x/y", size=11), [("/f/mimeType", "blob-type"), ("/f/size", "blob-size")]),
+    (blob(mimeType="image"), [("/f/mimeType", "blob-form"), ("/f/mimeType", "blob-type")]),
+    (blob(alt=""), [("/f", "blob-form")]),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), BLOB_RULES)
+def test_a_blob_is_of_an_accepted_type_and_size(
+    value: object, expected: list[tuple[str, str]]
+) -> None:
+    assert judge(of_field(IMAGE), f=value) == expected
+
+
+def test_a_blob_of_any_type_is_accepted_by_a_star() -> None:
+    assert judge(of_field({"type": "blob", "accept": ["*/*"]}), f=blob(mimeType="x/y")) == []
+    assert judge(of_field({"type": "blob", "accept": []}), f=blob()) == [
+        ("/f/mimeType", "blob-type")
+    ]
+    assert judge(of_field({"type": "blob", "maxSize": 0}), f=blob(size=0)) == []
+    assert judge(of_field({"type": "blob", "maxSize": 0}), f=blob(size=1)) == [
+        ("/f/size", "blob-size")
+    ]
+
+
+def test_a_blob_by_a_dag_cbor_cid_is_refused_only_where_a_server_would() -> None:
+    lexicons = of_field({"type": "blob"})
+    value = {"$type": NSID, "f": blob(ref=LINK)}
+    assert lexicons.validate(value, profile="spec").status == "valid"
+    assert lexicons.validate(value, profile="publish").status == "invalid"
+
+
+def test_an_integer_beyond_53_bits_is_refused_only_where_a_server_would() -> None:
+    lexicons = of_field(INT)
+    assert lexicons.validate({"$type": NSID, "f": 2**53}, profile="spec").status == "valid"
+    assert lexicons.validate({"$type": NSID, "f": 2**53}, profile="publish").status == "invalid"
+    assert lexicons.validate({"$type": NSID, "f": 2**63}, profile="spec").status == "invalid"
+
+
+@pytest.mark.parametrize("text", ["a" * 30, "é" * 15, FAMILY])
+def test_graphemes_are_not_counted_where_code_points_decide(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_text: str) -> int:
+        raise AssertionError("graphemes were counted")
+
+    monkeypatch.setattr(compiling, "count_graphemes", refuse)
+    assert judge(of_field({**STRING, "maxGraphemes": 30}), f=text) == []
+    with pytest.raises(AssertionError):
+        judge(of_field({**STRING, "maxGraphemes": 1}), f=text)
+
+
+def test_a_doubtful_string_is_a_warning() -> None:
+    verdict = of_field({**STRING, "format": "uri"}).validate({"$type": NSID, "f": "file:///a"})
+    assert verdict.status == "valid"
+    assert [(found.pointer, found.severity) for found in verdict.findings] == [("/f", "warning")]
+
+
+# Objects
+
+OBJECT = {
+    "type": "object",
+    "properties": {"a": {"type": "integer", "default": 1}, "b": STRING, "c/d": STRING},
+    "required": ["a"],
+    "nullable": ["b"],
+}
+OBJECT_RULES: list[tuple[object, list[tuple[str, str]]]] = [
+    ({"a": 1}, []),
+    ({}, [("/f", "required")]),
+    ({"a": None}, [("/f/a", "null")]),
+    ({"a": 1, "b": None}, []),
+    ({"a": 1, "b": 2}, [("/f/b", "type")]),
+    ({"a": 1, "c/d": None}, [("/f/c~1d", "null")]),
+    ({"a": 1, "c/d": 1}, [("/f/c~1d", "type")]),
+    ({"a": 1, "other": None}, []),
+    ({"a": 1, "other": {"deep": [blob(), LINK, b"a"]}}, []),
+    ({"a": 1, "other": {"deep": [1.5]}}, [("/f/other/deep/0", "type")]),
+    ({"a": 1, "other": {"deep": blob(size=-1)}}, [("/f/other/deep/size", "blob-form")]),
+    ({"a": 1, "other": {"$type": ""}}, [("/f/other/$type", "type-name")]),
+    ({"A": 1}, [("/f", "required")]),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), OBJECT_RULES)
+def test_an_object_has_what_is_required_and_null_only_where_allowed(
+    value: object, expected: list[tuple[str, str]]
+) -> None:
+    assert judge(of_field(OBJECT), f=value) == expected
+
+
+def test_a_blob_is_no_object() -> None:
+    assert judge(of_field({"type": "object"}), f=blob()) == [("/f", "type")]
+
+
+def test_null_is_not_the_same_as_absent() -> None:
+    assert judge(of_field(STRING)) == []
+    assert judge(of_field(STRING), f=None) == [("/f", "null")]
+    items = {"type": "array", "items": STRING}
+    assert judge(of_field(items), f=["a", None]) == [("/f/1", "type")]
+
+
+# References
+
+THING = lexicon({"main": record({"name": STRING}, required=["name"])}, "com.example.named")
+MAIN_REF = {"type": "ref", "ref": "com.example.named"}
+
+
+@pytest.mark.parametrize("ref", ["com.example.named", "com.example.named#main"])
+def test_a_ref_to_a_record_is_its_object_with_the_type_required(ref: str) -> None:
+    lexicons = catalog(lexicon({"main": record({"f": {"type": "ref", "ref": ref}})}), THING)
+    named = {"$type": "com.example.named", "name": "a"}
+    assert judge(lexicons, f=named) == []
+    assert judge(lexicons, f={"name": "a"}) == [("/f", "required")]
+    assert judge(lexicons, f={**named, "$type": NSID}) == [("/f/$type", "ref-type")]
+    assert judge(lexicons, f={**named, "$type": "com.example.named#main"}) == [
+        ("/f/$type", "ref-type")
+    ]
+    assert judge(lexicons, f={"$type": "com.example.named"}) == [("/f", "required")]
+    assert judge(lexicons, f="a") == [("/f", "type")]
+
+
+def test_the_type_of_a_record_behind_a_ref_is_the_rule_of_every_profile() -> None:
+    lexicons = catalog(lexicon({"main": record({"f": MAIN_REF})}), THING)
+    value = {"$type": NSID, "f": {"$type": NSID, "name": "a"}}
+    assert lexicons.validate(value, profile="spec").status == "invalid"
+
+
+def test_a_type_behind_a_ref_to_an_object_may_be_absent_but_not_another() -> None:
+    lexicons = of_field({"type": "ref", "ref": "#o"}, o={"type": "object"})
+    wrong = {"$type": NSID, "f": {"$type": f"{NSID}#other"}}
+    assert judge(lexicons, f={}) == []
+    assert judge(lexicons, f={"$type": f"{NSID}#o"}) == []
+    assert judge(lexicons, f={"$type": f"{NSID}#other"}) == [("/f/$type", "ref-type")]
+    assert lexicons.validate(wrong, profile="spec").status == "valid"
+    assert lexicons.validate(wrong, profile="publish").status == "invalid"
+
+
+def test_a_ref_to_a_union_leaves_the_type_to_the_union() -> None:
+    union = {"type": "union", "refs": ["#o"], "closed": True}
+    lexicons = of_field({"type": "ref", "ref": "#u"}, u=union, o={"type": "object"})
+    assert judge(lexicons, f={"$type": f"{NSID}#o"}) == []
+    assert judge(lexicons, f={"$type": f"{NSID}#u"}) == [("/f/$type", "union-type")]
+
+
+TREE = {
+    "type": "object",
+    "properties": {
+        "size": INT,
+        "one": {"type": "ref", "ref": "#tree"},
+        "many": {"type": "array", "items": {"type": "union", "refs": ["#tree"]}},
+    },
+}
+
+
+def test_a_ref_may_lead_back_to_itself() -> None:
+    lexicons = of_field({"type": "ref", "ref": "#tree"}, tree=TREE)
+    leaf = {"$type": f"{NSID}#tree", "size": "x"}
+    assert judge(lexicons, f={"one": {"one": {"many": [{"$type": f"{NSID}#tree"}, leaf]}}}) == [
+        ("/f/one/one/many/1/size", "type")
+    ]
+
+
+def test_two_lexicons_may_refer_to_each_other() -> None:
+    one = lexicon({"main": record({"f": {"type": "ref", "ref": "com.example.b#x"}})})
+    back = {"type": "object", "properties": {"g": {"type": "ref", "ref": NSID}}}
+    lexicons = catalog(one, lexicon({"x": back}, "com.example.b"))
+    assert judge(lexicons, f={"g": {"$type": NSID, "f": {"g": 1}}}) == [("/f/g/f/g", "type")]
+
+
+def test_a_union_that_lists_itself_is_a_dead_end_and_not_a_loop() -> None:
+    union = {"type": "union", "refs": ["#u"]}
+    lexicons = of_field({"type": "ref", "ref": "#u"}, u=union)
+    assert judge(lexicons, f={"$type": f"{NSID}#u"}) == [("/f", "ref-dangling")]
+
+
+def test_a_value_too_deep_for_the_data_model_is_told_so_and_not_walked_further() -> None:
+    lexicons = of_field({"type": "ref", "ref": "#tree"}, tree=TREE)
+    deep: dict[str, object] = {}
+    for _ in range(5_000):
+        deep = {"one": deep}
+    assert judge(lexicons, f=deep) == [("/f" + "/one" * 31, "depth")]
+    from_cbor = decode(b"\xa1\x63one" * 250 + b"\xa0")
+    assert judge(lexicons, f=from_cbor) == [("/f" + "/one" * 31, "depth")]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "ref", "ref": "#gone"},
+        {"type": "ref", "ref": "com.example.gone"},
+        {"type": "ref", "ref": "com.example.query"},
+    ],
+)
+def test_a_dangling_ref_fails_only_the_record_that_reaches_it(schema: Schema) -> None:
+    query = lexicon({"main": {"type": "query"}}, "com.example.query")
+    lexicons = catalog(lexicon({"main": record({"f": schema, "g": INT})}), query)
+    assert judge(lexicons, g=1) == []
+    assert judge(lexicons, g="x", f={}) == [("/g", "type"), ("/f", "ref-dangling")]
+
+
+def test_a_dangling_member_fails_only_the_value_that_names_it() -> None:
+    lexicons = of_field({"type": "union", "refs": ["#o", "#gone"]}, o={"type": "object"})
+    assert judge(lexicons, f={"$type": f"{NSID}#o"}) == []
+    assert judge(lexicons, f={"$type": f"{NSID}#gone"}) == [("/f", "ref-dangling")]
+
+
+# Unions
+
+
+def union_of(*, closed: bool) -> Catalog:
+    member = {"type": "object", "properties": {"n": INT}, "required": ["n"]}
+    union = {"type": "union", "refs": ["#o", "com.example.named"], "closed": closed}
+    other = lexicon({"main": record({"n": INT})}, "com.example.known")
+    return catalog(lexicon({"main": record({"f": union}), "o": member}), THING, other)
+
+
+UNION_RULES: list[tuple[object, list[tuple[str, str]], list[tuple[str, str]]]] = [
+    ({"$type": f"{NSID}#o", "n": 1}, [], []),
+    ({"$type": "com.example.named", "name": "a"}, [], []),
+    ({"$type": f"{NSID}#o", "n": True}, [("/f/n", "type")], [("/f/n", "type")]),
+    ({"$type": f"{NSID}#o"}, [("/f", "required")], [("/f", "required")]),
+    ({"$type": "com.example.named"}, [("/f", "required")], [("/f", "required")]),
+    ({"n": 1}, [("/f", "union-type")], [("/f", "union-type")]),
+    ({"$type": "#o", "n": 1}, [], [("/f/$type", "union-type")]),
+    ({"$type": "com.example.unheard"}, [], [("/f/$type", "union-type")]),
+    ({"$type": "com.example.known", "n": "x"}, [], [("/f/$type", "union-type")]),
+    (
+        {"$type": "com.example.named#main", "name": "a"},
+        [("/f/$type", "union-type")],
+        [("/f/$type", "union-type")],
+    ),
+    (
+        {"$type": "com.example.unheard#main"},
+        [("/f/$type", "union-type")],
+        [("/f/$type", "union-type")],
+    ),
+    ([], [("/f", "type")], [("/f", "type")]),
+]
+
+
+@pytest.mark.parametrize(("value", "when_open", "when_closed"), UNION_RULES)
+def test_a_union_is_told_apart_by_type(
+    value: object, when_open: list[tuple[str, str]], when_closed: list[tuple[str, str]]
+) -> None:
+    assert judge(union_of(closed=False), f=value) == when_open
+    assert judge(union_of(closed=True), f=value) == when_closed
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"$type": "com.example.unheard", "n": "x"}, []),
+        ({"$type": "com.example.known", "n": 1}, []),
+        ({"$type": "com.example.known", "n": "x"}, [("/f/n", "type", "info")]),
+        ({"$type": "not an nsid"}, [("/f/$type", "union-name", "warning")]),
+        ({"$type": "#o"}, [("/f/$type", "union-name", "warning")]),
+    ],
+)
+def test_what_an_open_union_does_not_list_is_valid_with_a_hint(
+    value: object, expected: list[tuple[str, str, str]]
+) -> None:
+    verdict = union_of(closed=False).validate({"$type": NSID, "f": value})
+    found = [(finding.pointer, finding.code, finding.severity) for finding in verdict.findings]
+    assert (verdict.status, found) == ("valid", expected)
+
+
+# Records
+
+
+def test_all_faults_of_a_record_are_told_at_once() -> None:
+    properties = {
+        "title": {**STRING, "maxLength": 3},
+        "tags": {"type": "array", "items": STRING, "maxLength": 1},
+        "at": {**STRING, "format": "datetime"},
+    }
+    lexicons = catalog(lexicon({"main": record(properties, key="tid")}))
+    value = {
+        "$type": "com.example.other",
+        "title": "long",
+        "tags": ["a", 1],
+        "at": "today",
+        "other": 1.5,
+    }
+    verdict = lexicons.validate(value, nsid=NSID, rkey="self")
+    assert verdict.status == "invalid"
+    assert places(verdict.findings) == [
+        ("/other", "type"),
+        ("/$type", "record-type"),
+        ("", "rkey"),
+        ("/title", "too-long"),
+        ("/tags", "too-long"),
+        ("/tags/1", "type"),
+        ("/at", "format"),
+    ]
+    assert all(finding.message for finding in verdict.findings)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"f": 1}, [("", "record-type")]),
+        ({"$type": "com.example.other", "f": 1}, [("/$type", "record-type")]),
+        ({"$type": f"{NSID}#main", "f": 1}, [("/$type", "record-type")]),
+        ({"$type": "", "f": 1}, [("/$type", "type-name")]),
+        ([], [("", "type")]),
+        ("a", [("", "type")]),
+        (None, [("", "type")]),
+        (LINK, [("", "type")]),
+    ],
+)
+def test_a_record_is_an_object_of_the_type_of_its_collection(
+    value: object, expected: list[tuple[str, str]]
+) -> None:
+    verdict = of_field(INT).validate(value, nsid=NSID)
+    assert verdict.status == "invalid"
+    assert places(verdict.findings) == expected
+
+
+def test_a_record_without_a_collection_is_judged_by_its_type() -> None:
+    lexicons = of_field(INT)
+    assert lexicons.validate({"$type": NSID, "f": 1}) == Verdict("valid", [])
+    assert lexicons.validate({"$type": NSID, "f": "x"}).status == "invalid"
+    assert lexicons.validate({"$type": f"{NSID}#main", "f": 1}).status == "invalid"
+
+
+def test_a_record_of_an_unknown_lexicon_is_unknown_and_never_valid() -> None:
+    verdict = of_field(INT).validate({"$type": "com.example.unheard", "a": 1})
+    assert verdict.status == "unknown"
+    assert places(verdict.findings) == [("", "lexicon-unknown")]
+
+
+def test_a_breach_of_the_data_model_is_invalid_without_a_lexicon_too() -> None:
+    verdict = Catalog().validate({"$type": "com.example.unheard", "a": 1.5})
+    assert verdict.status == "invalid"
+    assert ("/a", "type") in places(verdict.findings)
+
+
+RKEYS = [
+    ("any", "self", True),
+    ("any", "a:b", True),
+    ("any", "..", False),
+    ("any", "a/b", False),
+    ("any", "", False),
+    ("tid", "3jzfcijpj2z2a", True),
+    ("tid", "self", False),
+    ("tid", "3jzfcijpj2z2a\n", False),
+    ("nsid", "com.example.thing", True),
+    ("nsid", "self", False),
+    ("literal:self", "self", True),
+    ("literal:self", "Self", False),
+    ("literal:self", "literal:self", False),
+]
+
+
+@pytest.mark.parametrize(("kind", "rkey", "valid"), RKEYS)
+def test_a_record_key_is_of_the_kind_that_the_lexicon_asks_for(
+    kind: str, rkey: str, valid: bool
+) -> None:
+    lexicons = catalog(lexicon({"main": record({}, key=kind)}))
+    verdict = lexicons.validate({"$type": NSID}, rkey=rkey)
+    assert places(verdict.findings) == ([] if valid else [("", "rkey")])
+    assert lexicons.record_key(NSID) == kind
+
+
+def test_only_a_record_has_a_kind_of_record_key() -> None:
+    lexicons = catalog(lexicon({"main": {"type": "query"}}))
+    assert lexicons.record_key(NSID) is None
+    assert lexicons.record_key("com.example.unheard") is None
+
+
+# Lexicon files
+
+
+def with_main(schema: Schema) -> Schema:
+    return lexicon({"main": record({"f": schema})})
+
+
+GOOD_FILES: list[Schema] = [
+    with_main({"type": "object", "properties": {"a": {"type": "object", "properties": {}}}}),
+    with_main({"type": "array", "items": {"type": "array", "items": INT}}),
+    lexicon({"s": STRING, "a": {"type": "array", "items": INT}, "t": {"type": "token"}}),
+    lexicon({"main": {"type": "permission-set", "permissions": [{"lxm": ["*"]}]}}),
+    lexicon({"main": {"type": "query"}, "o": {"type": "object"}}),
+    with_main({**INT, "minimum": 0, "maximum": 0, "default": 0}),
+    with_main({**STRING, "maxLength": 1, "default": "a"}),
+    with_main({"type": "boolean", "default": False}),
+    {**with_main(INT), "$type": "com.atproto.lexicon.schema", "revision": 1, "description": "x"},
+]
+
+
+@pytest.mark.parametrize("file", GOOD_FILES)
+def test_a_lexicon_file_of_every_allowed_form_is_taken(file: Schema) -> None:
+    assert check(file) == []
+
+
+FIELD = "/defs/main/record/properties/f"
+BAD_FILES: list[tuple[Schema, str]] = [
+    ({**with_main(INT), "lexicon": True}, "/lexicon"),
+    ({**with_main(INT), "lexicon": 2}, "/lexicon"),
+    ({**with_main(INT), "lexicon": 1.0}, "/lexicon"),
+    ({**with_main(INT), "lexicon": "1"}, "/lexicon"),
+    ({"id": NSID, "defs": {"main": record({})}}, "/lexicon"),
+    ({**with_main(INT), "id": "thing"}, "/id"),
+    ({**with_main(INT), "id": f"{NSID}#main"}, "/id"),
+    ({"lexicon": 1, "defs": {"main": record({})}}, "/id"),
+    ({"lexicon": 1, "id": NSID}, "/defs"),
+    (lexicon({}), "/defs"),
+    (lexicon({"u": {"type": "unknown"}}), "/defs/u"),
+    (lexicon({"r": {"type": "ref", "ref": "#main"}}), "/defs/r"),
+    (lexicon({"x": {"type": "float"}}), "/defs/x"),
+    (lexicon({"x": {}}), "/defs/x"),
+    (lexicon({"x": record({})}), "/defs"),
+    (lexicon({"x": {"type": "query"}}), "/defs"),
+    (lexicon({"x": {"type": "procedure"}}), "/defs"),
+    (lexicon({"x": {"type": "subscription"}}), "/defs"),
+    (lexicon({"x": {"type": "permission-set"}}), "/defs"),
+    (lexicon({"main": {"type": "record", "record": {"type": "object"}}}), "/defs/main/key"),
+    (lexicon({"main": {"type": "record", "key": "tid"}}), "/defs/main/record"),
+    (lexicon({"main": record({}, required=["a"])}), "/defs/main/record"),
+    (lexicon({"main": record({"a": INT}, nullable=["a", "b"])}), "/defs/main/record"),
+    (with_main({"type": "number"}), FIELD),
+    (with_main({**INT, "minimum": 1, "maximum": 0}), FIELD),
+    (with_main({**INT, "minimum": True}), f"{FIELD}/minimum"),
+    (with_main({**INT, "enum": [True]}), f"{FIELD}/enum/0"),
+    (with_main({**INT, "default": 1, "maximum": 0}), f"{FIELD}/default"),
+    (with_main({**INT, "default": True}), f"{FIELD}/default"),
+    (with_main({**STRING, "minLength": 2, "maxLength": 1}), FIELD),
+    (with_main({**STRING, "minGraphemes": 2, "maxGraphemes": 1}), FIELD),
+    (with_main({**STRING, "maxLength": "5"}), f"{FIELD}/maxLength"),
+    (with_main({**STRING, "format": "slug"}), f"{FIELD}/format"),
+    (with_main({**STRING, "format": "did", "default": "x"}), f"{FIELD}/default"),
+    (with_main({**STRING, "enum": ["a"], "default": "b"}), f"{FIELD}/default"),
+    (with_main({"type": "bytes", "minLength": 2, "maxLength": 1}), FIELD),
+    (with_main({"type": "boolean", "const": 1}), f"{FIELD}/const"),
+    (with_main({"type": "array"}), f"{FIELD}/items"),
+    (with_main({"type": "array", "items": {"type": "array"}}), f"{FIELD}/items/items"),
+    (with_main({"type": "array", "items": INT, "minLength": 2, "maxLength": 1}), FIELD),
+    (with_main({"type": "union"}), f"{FIELD}/refs"),
+    (with_main({"type": "ref"}), f"{FIELD}/ref"),
+    (
+        lexicon(
+            {"items": {"type": "object", "properties": {"properties": {**STRING, "enum": [1]}}}}
+        ),
+        "/defs/items/properties/properties/enum/0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "pointer"), BAD_FILES)
+def test_a_fault_in_a_lexicon_file_is_told_with_its_pointer(file: Schema, pointer: str) -> None:
+    findings = check(file)
+    assert [found.pointer for found in findings] == [pointer]
+    assert all(found.severity == "error" and found.message for found in findings)
+
+
+def test_all_faults_of_a_lexicon_file_are_told_at_once() -> None:
+    file = {**lexicon({"main": record({"a": {"type": "ref"}, "b": {"type": "array"}})}), "id": "x"}
+    properties = "/defs/main/record/properties"
+    assert [found.pointer for found in check(file)] == [
+        "/id",
+        f"{properties}/a/ref",
+        f"{properties}/b/items",
+    ]
+
+
+def write(folder: Path, name: str, content: str | bytes | Schema) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, dict):
+        content = json.dumps(content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+NO_LEXICONS: list[str | bytes] = [
+    "",
+    "{",
+    "[]",
+    "null",
+    "1",
+    '"x"',
+    "{}",
+    b"\xff\xfe\x00",
+    "[" * 100_000,
+    "NaN",
+    json.dumps({**with_main(INT), "lexicon": 2}),
+    json.dumps(lexicon({"x": {"type": "array", "items": {"type": "float"}}})),
+    '{"lexicon": 1, "id": "com.example.deep", "defs": {"x": '
+    + '{"type": "array", "items": ' * 400
+    + '{"type": "string"}'
+    + "}" * 402,
+]
+
+
+@pytest.mark.parametrize("content", NO_LEXICONS, ids=range(len(NO_LEXICONS)))
+def test_a_file_that_is_no_lexicon_becomes_findings_that_name_it(
+    tmp_path: Path, content: str | bytes
+) -> None:
+    path = write(tmp_path, "deep/faulty.json", content)
+    write(tmp_path, "good.json", with_main(INT))
+    lexicons = load(tmp_path)
+    assert list(lexicons.files) == [NSID]
+    assert lexicons.findings
+    assert all(found.message.startswith(f"{path}: ") for found in lexicons.findings)
+    assert all(found.severity == "error" and found.remedy for found in lexicons.findings)
+
+
+def test_a_faulty_lexicon_leaves_its_records_unknown(tmp_path: Path) -> None:
+    write(tmp_path, "a.json", with_main({**INT, "minimum": 2, "maximum": 1}))
+    assert load(tmp_path).validate({"$type": NSID, "f": 1}).status == "unknown"
+
+
+def test_every_json_file_below_the_folders_is_read_and_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path, "one/a/b/c.json", lexicon({"s": STRING}, "a.b.c"))
+    write(tmp_path, "two/d.json", lexicon({"s": STRING}, "d.e.f"))
+    write(tmp_path, "two/README.md", "not a lexicon")
+    lexicons = load(tmp_path / "one", str(tmp_path / "two"))
+    assert (sorted(lexicons.files), lexicons.findings) == (["a.b.c", "d.e.f"], [])
+    assert lexicons.replaced == []
+
+
+def test_a_lexicon_that_replaces_another_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "one/a.json", with_main(INT))
+    write(tmp_path, "two/b.json", with_main(STRING))
+    lexicons = load(tmp_path / "one", tmp_path / "two")
+    assert lexicons.replaced == [NSID]
+    assert judge(lexicons, f="text") == []
+    assert judge(lexicons, f=1) == [("/f", "type")]
+
+
+def test_a_lexicon_added_later_judges_from_then_on() -> None:
+    lexicons = of_field({"type": "ref", "ref": "com.example.named"})
+    named = {"$type": "com.example.named", "name": "a"}
+    assert judge(lexicons, f=named) == [("/f", "ref-dangling")]
+    lexicons.add(LexiconFile.model_validate(THING))
+    assert judge(lexicons, f=named) == []
+
+
+def test_dangling_refs_of_a_folder_are_told_once_with_file_and_pointer(tmp_path: Path) -> None:
+    union = {"type": "union", "refs": ["#o", "d.e.f", "d.e.f#gone"]}
+    defs = {"main": record({"f": union, "g": MAIN_REF}), "o": {"type": "object"}}
+    path = write(tmp_path, "a.json", lexicon(defs))
+    write(tmp_path, "d.json", lexicon({"main": {"type": "object"}}, "d.e.f"))
+    lexicons = load(tmp_path)
+    lexicons.validate({"$type": NSID, "g": {}})
+    assert [(found.pointer, found.message) for found in lexicons.findings] == [
+        (f"{FIELD}/refs/2", f"{path}: d.e.f#gone is defined by no lexicon file"),
+        (
+            "/defs/main/record/properties/g/ref",
+            f"{path}: com.example.named is defined by no lexicon file",
+        ),
+    ]
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LexiconError, match="is no folder"):
+        load(tmp_path / "gone")
+
+
+def test_the_published_lexicons_are_read_without_a_fault(reference: Path) -> None:
+    lexicons = load(reference / "lexicons")
+    assert [found for found in lexicons.findings if found.code != "ref-dangling"] == []
+    assert "site.standard.document" in lexicons.files
