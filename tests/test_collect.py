@@ -235,7 +235,7 @@ BAD: dict[str, tuple[str, str | bytes, str, str]] = {
     ),
     "cover that is too large": (
         "a.md",
-        markdown(f"{HEAD}cover: a.md\n", "x" * 1_000_000),
+        markdown(f"{HEAD}cover: large.png\n"),
         "cover",
         "bytes; at most 1,000,000 are allowed",
     ),
@@ -268,6 +268,7 @@ def test_bad_input_is_exactly_one_error_that_says_what_and_where(
 ) -> None:
     (Path.cwd().parent / "outside.png").touch()
     path = put(name, content)
+    (path.parent / "large.png").write_bytes(b"x" * 1_000_001)
     item = only(catalog)
     (finding,) = item.findings
     assert (item.path, item.status, item.record) == (path, "invalid", None)

@@ -9,7 +9,7 @@ from publisher import data, syntax
 from publisher.data import Cid, Value
 from publisher.documents.cover import read_cover
 from publisher.documents.model import Blob, Context, Document, Reading, Source
-from publisher.findings import Finding, has_errors
+from publisher.findings import Finding
 
 
 def read_json(source: Source, content: bytes, context: Context) -> Reading:
@@ -34,7 +34,7 @@ def read_json(source: Source, content: bytes, context: Context) -> Reading:
         blobs=tuple({blob.cid: blob for blob in blobs}.values()),
         rkey=_rkey(source, collection, findings),
     )
-    return Reading(source, None if has_errors(findings) else document, tuple(findings))
+    return Reading(source, document, tuple(findings))
 
 
 def _skipped(source: Source) -> tuple[Finding, ...]:
@@ -80,6 +80,7 @@ def _cover(
     cover = read_cover(name, source.path, context)
     if isinstance(cover, Finding):
         findings.append(cover)
+        del value["coverImage"]
     else:
         value["coverImage"] = cover.value()
         yield cover

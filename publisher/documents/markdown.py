@@ -24,7 +24,7 @@ from publisher.documents.model import (
     Source,
 )
 from publisher.documents.text import plain_text
-from publisher.findings import Finding, has_errors, pointer_to
+from publisher.findings import Finding, pointer_to
 
 # What authors call a field, the surest name first; letters' case doesn't count.
 NAMES = {
@@ -82,7 +82,7 @@ def read_markdown(source: Source, content: bytes, context: Context) -> Reading:
     front, faults = _checked(named)
     findings += faults
     built = _document(source, front, parts, context, findings)
-    document = None if has_errors(findings) else built
+    document = built if not faults and "publishedAt" in built.value else None
     if named.get("draft") is True:
         return Reading(source, document, tuple(map(_for_a_draft, findings)), draft=True)
     return Reading(source, document, tuple(findings))

@@ -85,7 +85,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file after reading: `document` is None where the findings say why there is none.
+    """A file after reading: `document` is None where too little could be read to make one.
+
+    With an error among the findings it serves to find the others, and isn't published.
 
     What a draft lacks is no error yet, so its findings are warnings at most.
     """
