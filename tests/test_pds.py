@@ -163,8 +163,8 @@ def test_tokens_that_live_two_seconds_are_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "says"),
     [
-        ("AccountTakedown", RepoRefused, "was taken down"),
-        ("AccountDeactivated", RepoRefused, "is deactivated"),
+        ("AccountTakedown", CredentialError, "was taken down"),
+        ("AccountDeactivated", CredentialError, "is deactivated"),
         ("AuthFactorTokenRequired", CredentialError, "second factor"),
     ],
 )

@@ -81,14 +81,12 @@ def _come_back(wait: float | None) -> str:
 
 
 _ACCOUNT_ERRORS: dict[str, Callable[[str, str], PublisherError]] = {
-    "AccountTakedown": lambda what, account: RepoRefused(
+    "AccountTakedown": lambda what, account: CredentialError(
         f"{what}: the account {account} was taken down",
-        name="AccountTakedown",
         remedy="ask those who run the PDS",
     ),
-    "AccountDeactivated": lambda what, account: RepoRefused(
+    "AccountDeactivated": lambda what, account: CredentialError(
         f"{what}: the account {account} is deactivated",
-        name="AccountDeactivated",
         remedy="activate it again, with the app where it was deactivated",
     ),
     "AuthFactorTokenRequired": lambda what, account: CredentialError(
