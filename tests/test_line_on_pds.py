@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from publisher import data
 from tests.reference_pds import Account, ReferencePds
 from tests.site import Site, make_site, picture, run
 
+ROOT = Path(__file__).parents[1]
 DOCUMENT = "site.standard.document"
 WRITES = ("applyWrites", "createRecord", "putRecord", "deleteRecord", "uploadBlob")
 
@@ -291,3 +296,79 @@ def test_any_repo_is_pulled_without_a_login_by_handle_did_or_at_uri(
 
     assert done.returncode == 0, done.stderr
     assert len(cids_of(empty / "pulled")) == 1
+
+
+def test_a_rate_limit_stops_with_75_and_the_next_run_goes_on(
+    pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    site = site_on(pds, account, tmp_path / "site")
+    site.write("a.md")
+    limit = {"retry-after": "3600"}
+    pds.faults(
+        [{"match": "applyWrites", "status": 429, "error": "RateLimitExceeded", "headers": limit}]
+    )
+
+    stopped = publisher(site, "publish", "--max-wait", "1", password=account.app_password)
+    again = publisher(site, "publish", password=account.app_password)
+
+    assert (stopped.returncode, again.returncode) == (75, 0)
+    assert "no more requests until" in stopped.stderr
+    assert "pending" in stopped.stdout
+    assert "1 created" in again.stdout
+
+
+def test_an_interrupt_ends_with_130_and_loses_nothing(
+    pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    site = site_on(pds, account, tmp_path / "site")
+    site.write("a.md")
+    pds.faults([{"match": "applyWrites", "hang": True}])
+    process = start("publish", folder=site.root, password=account.app_password)
+    while not pds.stats().count("com.atproto.repo.applyWrites"):
+        assert process.poll() is None
+        time.sleep(0.05)
+
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "1 created" in publisher(site, "publish", password=account.app_password).stdout
+
+
+@pytest.mark.parametrize("moment", ["applyWrites", "uploadBlob"])
+def test_a_run_that_is_killed_is_finished_by_the_next(
+    moment: str, pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    site = site_on(pds, account, tmp_path / "site")
+    for number in range(20):
+        site.picture(f"{number}.png", colour=number)
+        site.write(f"{number}.md", cover=f"{number}.png")
+    pds.faults([{"match": moment, "delayMs": 3000, "times": 20}])
+    process = start("publish", folder=site.root, password=account.app_password)
+    while not pds.stats().count(f"com.atproto.repo.{moment}"):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.communicate(timeout=60)
+    pds.reset()
+
+    again = publisher(site, "publish", "--json", password=account.app_password)
+    third = report_of(publisher(site, "publish", "--json"))
+    publisher(site, "pull", "--out", "back")
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert third["counts"] == {"unchanged": 20}
+    assert len(cids_of(site.root / "back")) == 20
+
+
+def start(*arguments: str, folder: Path, password: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "publisher", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PUBLISHER_APP_PASSWORD": password},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
