@@ -8,9 +8,9 @@ from typing import Literal
 
 from publisher import lock
 from publisher.commands.collect import Checked, collect, load_catalog, sources
-from publisher.commands.pull import blob_cids
 from publisher.commands.repos import configured, open_to_read
 from publisher.config import Config
+from publisher.data import blob_refs
 from publisher.documents import DOCUMENT
 from publisher.findings import Finding
 from publisher.plan import Action, Conflict, Create, Forget, Orphan, State, Unchanged, plan
@@ -101,7 +101,8 @@ def _item(action: Action, did: str, snapshot: Snapshot, blobs: set[str]) -> Comp
     if not isinstance(action, Unchanged):
         return Compared(record.path, "differs", uri, action.changed)
     theirs = snapshot.records[record.collection][action.rkey]
-    absent = [str(cid) for cid in blob_cids(theirs.value) if str(cid) not in blobs]
+    held = (str(blob.cid) for blob in blob_refs(theirs.value))
+    absent = [cid for cid in held if cid not in blobs]
     if absent:
         reason = f"the repo doesn't hold the blob {absent[0]}"
         return Compared(record.path, "blob-missing", uri, reason=reason)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
 
 from publisher import data, syntax
 from publisher.commands.repos import Target, open_to_read
-from publisher.data import RAW, Cid, Value
+from publisher.data import RAW, Cid, Value, blob_refs
 from publisher.documents import escape_rkey
 from publisher.errors import ConfigError, PublisherError, RepoRefused, StateError
 from publisher.files import write_atomically
@@ -262,7 +262,7 @@ def _text(value: Value) -> bytes:
 def _blobs(
     repo: Repo, records: Sequence[RemoteRecord], writer: _Writer, progress: Progress
 ) -> Iterator[PulledFile]:
-    cids = sorted({str(cid) for record in records for cid in blob_cids(record.value)})
+    cids = sorted({str(blob.cid) for record in records for blob in blob_refs(record.value)})
     progress.stage("fetching blobs", len(cids))
 
     def fetch(cid: str) -> PulledFile:
@@ -272,20 +272,6 @@ def _blobs(
 
     with ThreadPoolExecutor(DOWNLOADS) as pool:
         yield from pool.map(fetch, cids)
-
-
-def blob_cids(value: Value) -> Iterator[Cid]:
-    """Yield the CID of every blob that a value refers to."""
-    if isinstance(value, list):
-        for item in value:
-            yield from blob_cids(item)
-    elif isinstance(value, dict):
-        ref = value.get("ref")
-        if value.get("$type") == "blob" and isinstance(ref, Cid):
-            yield ref
-        else:
-            for item in value.values():
-                yield from blob_cids(item)
 
 
 def _gone(

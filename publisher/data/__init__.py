@@ -1,5 +1,6 @@
 """The AT Protocol data model: strict JSON, DAG-CBOR, CIDs. Pure."""
 
+from publisher.data.blob import BlobRef, blob_refs
 from publisher.data.cbor import InvalidCbor, Value, decode, encode, record_cid
 from publisher.data.check import Fault, check
 from publisher.data.cid import DAG_CBOR, RAW, Cid, InvalidCid, blob_cid
@@ -8,6 +9,7 @@ from publisher.data.json import DataError, dumps, from_plain, loads, to_plain
 __all__ = [
     "DAG_CBOR",
     "RAW",
+    "BlobRef",
     "Cid",
     "DataError",
     "Fault",
@@ -15,6 +17,7 @@ __all__ = [
     "InvalidCid",
     "Value",
     "blob_cid",
+    "blob_refs",
     "check",
     "decode",
     "dumps",

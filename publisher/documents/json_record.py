@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from publisher import data, syntax
-from publisher.data import Cid, Value
+from publisher.data import Cid, Value, blob_refs
 from publisher.documents.cover import read_cover
 from publisher.documents.model import Blob, Context, Document, Reading, Source
 from publisher.findings import Finding
@@ -90,20 +90,10 @@ def _blobs(
     value: Value, source: Source, context: Context, findings: list[Finding]
 ) -> Iterator[Blob]:
     """Yield the blobs that the record refers to, with their files where they are here."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _blobs(item, source, context, findings)
-    if not isinstance(value, dict):
-        return
-    cid, mime_type, size = value.get("ref"), value.get("mimeType"), value.get("size")
-    if value.get("$type") == "blob" and isinstance(cid, Cid) and isinstance(size, int):
-        path = find_blob(cid, source.path, context)
-        if path and not _is(cid, size, path, findings):
-            return
-        yield Blob(cid, str(mime_type), size, path)
-        return
-    for item in value.values():
-        yield from _blobs(item, source, context, findings)
+    for blob in blob_refs(value):
+        path = find_blob(blob.cid, source.path, context)
+        if path is None or _is(blob.cid, blob.size, path, findings):
+            yield Blob(blob.cid, blob.mime_type, blob.size, path)
 
 
 def find_blob(cid: Cid, beside: Path, context: Context) -> Path | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
-from publisher.data import DAG_CBOR, Cid, Value, check, encode, to_plain
+from publisher.data import DAG_CBOR, BlobRef, Cid, Value, blob_refs, check, encode, to_plain
 from publisher.errors import RepoRefused, SwapRefused
 from publisher.findings import has_errors
 from publisher.folder.database import read_cids
@@ -17,15 +16,6 @@ from publisher.syntax import Nsid
 from publisher.syntax import check as check_syntax
 
 ENVELOPE = 512  # bytes of a request around its writes
-
-
-@dataclass(frozen=True, slots=True)
-class BlobRef:
-    """What a record says of a blob that it refers to."""
-
-    cid: Cid
-    mime_type: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +47,7 @@ def prepare(write: Write) -> Prepared:
         return Prepared(write, None, b"", ())
     _check_value(target, write.collection, write.value)
     block = encode(write.value)
-    return Prepared(write, Cid.of(block, DAG_CBOR), block, tuple(_blobs_of(write.value)))
+    return Prepared(write, Cid.of(block, DAG_CBOR), block, tuple(blob_refs(write.value)))
 
 
 def _check_value(target: str, collection: Nsid, value: dict[str, Value]) -> None:
@@ -72,19 +62,6 @@ def _check_value(target: str, collection: Nsid, value: dict[str, Value]) -> None
         raise RepoRefused(
             f"{target}{first.pointer}: {first.message}", name="InvalidRequest", remedy=first.remedy
         )
-
-
-def _blobs_of(value: Value) -> Iterator[BlobRef]:
-    """Yield the blobs that a value refers to, which `check` has passed."""
-    if isinstance(value, dict):
-        if value.get("$type") == "blob":
-            ref, mime_type, size = (value[name] for name in ("ref", "mimeType", "size"))
-            if isinstance(ref, Cid) and isinstance(mime_type, str) and isinstance(size, int):
-                yield BlobRef(ref, mime_type, size)
-            return
-        yield from chain.from_iterable(_blobs_of(item) for item in value.values())
-    elif isinstance(value, list):
-        yield from chain.from_iterable(_blobs_of(item) for item in value)
 
 
 def write_size(write: Write) -> int:

@@ -1,0 +1,33 @@
+"""The blobs that a value refers to, wherever in it they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from publisher.data.cbor import Value
+from publisher.data.cid import Cid
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """A blob as a record refers to it; `size` in bytes."""
+
+    cid: Cid
+    mime_type: str
+    size: int
+
+
+def blob_refs(value: Value) -> Iterator[BlobRef]:
+    """Yield every blob that a value refers to; one that `check` would refuse is left out."""
+    if isinstance(value, list):
+        for item in value:
+            yield from blob_refs(item)
+    elif isinstance(value, dict):
+        if value.get("$type") == "blob":
+            cid, mime_type, size = value.get("ref"), value.get("mimeType"), value.get("size")
+            if isinstance(cid, Cid) and isinstance(mime_type, str) and isinstance(size, int):
+                yield BlobRef(cid, mime_type, size)
+        else:
+            for item in value.values():
+                yield from blob_refs(item)
