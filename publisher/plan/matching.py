@@ -1,236 +1,46 @@
-"""What to do, decided before anything is done: documents, repo and lock in, actions out. Pure.
+"""Which record belongs to which document: stages over all of them, the surest first. Pure.
 
-Documents and records are matched in stages over all of them, the surest stage first; a record
-that one document has claimed is no candidate for another. Then each pair is decided on its own
-from (ours, base, theirs). docs/architecture.md has the table.
+A record that one document has claimed is no candidate for another. docs/architecture.md has the
+order.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
-from publisher import data, syntax
+from publisher import syntax
 from publisher.data import Value
-from publisher.record import SALTS, Record, derived_rkey, fingerprint, owned_cid
+from publisher.plan.actions import (
+    Action,
+    Conflict,
+    Create,
+    Forget,
+    LockEntry,
+    Orphan,
+    Place,
+    Remote,
+    State,
+)
+from publisher.record import SALTS, Record, derived_rkey, fingerprint
 from publisher.repo import RemoteRecord
-from publisher.syntax import Did, Nsid, Rkey
-
-Place: TypeAlias = tuple[Nsid, Rkey]
-Remote: TypeAlias = Mapping[Nsid, Mapping[Rkey, RemoteRecord]]
+from publisher.syntax import Did, Nsid
 
 
 @dataclass(frozen=True, slots=True)
-class LockEntry:
-    """A record as it was last published: `cid` all of it, `owned` the CID of `fields` alone."""
-
-    key: str
-    collection: Nsid
-    rkey: Rkey
-    cid: str
-    owned: str
-    fields: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """The repo has no record of this document."""
-
-    record: Record
-    rkey: Rkey
-    value: dict[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """The document changed since its record was written; `swap` is the CID that is replaced."""
-
-    record: Record
-    rkey: Rkey
-    value: dict[str, Value]
-    swap: str
-    changed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """A record that looks like this document but that we have no proof of having written."""
-
-    record: Record
-    rkey: Rkey
-    value: dict[str, Value]
-    swap: str
-    changed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """Document and record agree."""
-
-    record: Record
-    rkey: Rkey
-    value: dict[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """A record that we wrote and whose document is gone; it stays as it is."""
-
-    entry: LockEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """A line of the lock whose document and record are both gone."""
-
-    entry: LockEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """What can't be decided here: shown, never written."""
-
-    record: Record
-    rkey: Rkey | None
-    reason: str
-    remedy: str
-    changed: tuple[str, ...] = ()
-
-
-Action: TypeAlias = Create | Update | Adopt | Unchanged | Orphan | Forget | Conflict
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What earlier runs left: `entries` from the lock, `intents` written down before sending.
-
-    `held` are keys of documents that are there but can't be judged now (invalid, unreadable):
-    their entries and records are left alone.
-    """
-
-    entries: Mapping[str, LockEntry] = field(default_factory=dict)
-    intents: Sequence[LockEntry] = ()
-    held: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
+class Match:
     """The record that belongs to a document: `proven` where only we can have written it."""
 
     place: Place
     _: KW_ONLY
     proven: bool = True
     bases: tuple[LockEntry, ...] = ()
-    expected: bool = False
+    expected: bool = False  # the lock says that the record is there
 
 
-def plan(
-    did: Did,
-    records: Sequence[Record],
-    remote: Remote,
-    state: State,
-    *,
-    formerly: Sequence[str] = (),
-) -> list[Action]:
-    """Return one action for each record, in their order, then those for lines of the lock."""
-    matching = _Matching(did, remote, state, frozenset(formerly))
-    matching.run(records)
-    actions: list[Action] = []
-    for record in records:
-        if conflict := matching.conflicts.get(record.key):
-            actions.append(conflict)
-        elif match := matching.matches.get(record.key):
-            actions.append(_decide(record, match, remote))
-        else:
-            actions.append(matching.create(record))
-    return actions + list(matching.left_over(records))
-
-
-def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntry:
-    """Return what the lock remembers of a record that holds `value`."""
-    owned = record.owned_over(value)
-    return LockEntry(
-        record.key,
-        record.collection,
-        rkey,
-        data.record_cid(dict(value)),
-        owned_cid(value, owned),
-        owned,
-    )
-
-
-def changed_fields(ours: Mapping[str, Value], theirs: Mapping[str, Value]) -> tuple[str, ...]:
-    """Return the names of the top-level fields that differ, sorted."""
-    names = ours.keys() | theirs.keys()
-    return tuple(sorted(name for name in names if not _equal(ours, theirs, name)))
-
-
-def _equal(ours: Mapping[str, Value], theirs: Mapping[str, Value], name: str) -> bool:
-    if (name in ours) != (name in theirs):
-        return False
-    return data.encode(ours[name]) == data.encode(theirs[name])
-
-
-def _decide(record: Record, match: _Match, remote: Remote) -> Action:
-    collection, rkey = match.place
-    theirs = remote.get(collection, {}).get(rkey)
-    if theirs is None:
-        return _absent(record, rkey, expected=match.expected)
-    record = _with_earlier_fields(record, match.bases)
-    value = record.merged(theirs.value)
-    if data.record_cid(value) == theirs.cid:
-        return Unchanged(record, rkey, value)
-    changed = changed_fields(value, theirs.value)
-    ours = record.owned_over(theirs.value)
-    if any(owned_cid(theirs.value, base.fields & ours) == base.owned for base in match.bases):
-        return Update(record, rkey, value, theirs.cid, changed)
-    if match.bases:
-        return Conflict(record, rkey, *_both_changed(record, match.bases), changed)
-    action = Update if match.proven else Adopt
-    return action(record, rkey, value, theirs.cid, changed)
-
-
-def _absent(record: Record, rkey: Rkey, *, expected: bool) -> Action:
-    if not expected:
-        return Create(record, rkey, record.value)
-    return Conflict(
-        record,
-        rkey,
-        "its record was deleted in the repo since it was last published",
-        "delete the file, or its line in publisher.lock to publish it again",
-    )
-
-
-def _both_changed(record: Record, bases: Iterable[LockEntry]) -> tuple[str, str]:
-    remedy = (
-        "to keep the record's text, copy it into the document (`publisher pull` brings it); "
-        "to publish the document over it, delete its line in publisher.lock"
-    )
-    if any(owned_cid(record.value, base.fields) == base.owned for base in bases):
-        return "its record was changed in the repo since it was last published", remedy
-    return "both the document and its record changed since it was last published", remedy
-
-
-def _with_earlier_fields(record: Record, bases: Iterable[LockEntry]) -> Record:
-    """A field that we wrote before and that the file no longer has is ours to remove."""
-    earlier = frozenset[str]().union(*(base.fields for base in bases))
-    if earlier <= record.owned:
-        return record
-    return Record(
-        record.key,
-        record.path,
-        record.collection,
-        record.value,
-        record.owned | earlier,
-        record.blobs,
-        record.rkey,
-        record.at_uri,
-    )
-
-
-class _Matching:
+class Matching:
     """The stages; each claims records for documents that have none yet."""
 
     def __init__(self, did: Did, remote: Remote, state: State, formerly: frozenset[str]) -> None:
@@ -241,11 +51,12 @@ class _Matching:
         self.intents: dict[str, list[LockEntry]] = {}
         for intent in state.intents:
             self.intents.setdefault(intent.key, []).append(intent)
-        self.matches: dict[str, _Match] = {}
+        self.matches: dict[str, Match] = {}
         self.conflicts: dict[str, Conflict] = {}
         self.claimed: set[Place] = set()
 
     def run(self, records: Sequence[Record]) -> None:
+        """Fill `matches` and `conflicts`; a document in neither has no record yet."""
         stages: tuple[Callable[[Record], None], ...] = (
             self._named,
             self._locked,
@@ -286,7 +97,7 @@ class _Matching:
     def _at(self, place: Place) -> RemoteRecord | None:
         return self.remote.get(place[0], {}).get(place[1])
 
-    def _claim(self, record: Record, match: _Match) -> None:
+    def _claim(self, record: Record, match: Match) -> None:
         if match.place in self.claimed:
             reason = f"another document has the record {match.place[1]} already"
             self.conflicts[record.key] = Conflict(
@@ -316,7 +127,7 @@ class _Matching:
         if rkey is not None:
             bases = tuple(base for base in self._bases(record) if base.rkey == rkey)
             expected = any(self._is_locked(base) for base in bases)
-            self._claim(record, _Match((record.collection, rkey), bases=bases, expected=expected))
+            self._claim(record, Match((record.collection, rkey), bases=bases, expected=expected))
 
     def _locked(self, record: Record) -> None:
         bases = self._bases(record)
@@ -325,7 +136,7 @@ class _Matching:
         place = (bases[0].collection, bases[0].rkey)
         if place[0] == record.collection:
             expected = self._is_locked(bases[0])
-            self._claim(record, _Match(place, bases=bases, expected=expected))
+            self._claim(record, Match(place, bases=bases, expected=expected))
 
     def _derived(self, record: Record) -> None:
         if not self.remote.get(record.collection):
@@ -334,7 +145,7 @@ class _Matching:
             place = (record.collection, derived_rkey(record, self.did, salt))
             theirs = self._at(place)
             if theirs and place not in self.claimed and self._same_site(record, theirs):
-                self._claim(record, _Match(place))
+                self._claim(record, Match(place))
                 return
 
     def _same_site(self, record: Record, theirs: RemoteRecord) -> bool:
@@ -349,7 +160,7 @@ class _Matching:
     def _pair(
         self,
         records: Sequence[Record],
-        stage: Callable[[Sequence[Record]], Iterator[tuple[Record, _Match]]],
+        stage: Callable[[Sequence[Record]], Iterator[tuple[Record, Match]]],
     ) -> None:
         """Claim the pairs that a stage finds and that are unique on both sides."""
         pairs = list(stage(self._open(records)))
@@ -359,7 +170,7 @@ class _Matching:
             if documents[record.key] == 1 and places[match.place] == 1:
                 self._claim(record, match)
 
-    def _moved(self, records: Sequence[Record]) -> Iterator[tuple[Record, _Match]]:
+    def _moved(self, records: Sequence[Record]) -> Iterator[tuple[Record, Match]]:
         """A lock entry whose file is gone and a new document that is the same by its traits."""
         present = {key for record in records for key in (record.key, record.path)}
         by_trait = _by_trait(records)
@@ -370,9 +181,9 @@ class _Matching:
                 continue
             for record in _sharing(theirs, by_trait):
                 if self._same_site(record, theirs):
-                    yield record, _Match(place, bases=(entry,), expected=True)
+                    yield record, Match(place, bases=(entry,), expected=True)
 
-    def _fingerprinted(self, records: Sequence[Record]) -> Iterator[tuple[Record, _Match]]:
+    def _fingerprinted(self, records: Sequence[Record]) -> Iterator[tuple[Record, Match]]:
         """Low 30 bits that agree, with a second witness: the path, or date and title."""
         by_trait = _by_trait(records)
         for collection in {record.collection for record in records}:
@@ -383,7 +194,7 @@ class _Matching:
                 for record in _sharing(theirs, by_trait):
                     marks = {fingerprint(record, self.did, salt) for salt in SALTS}
                     if low in marks and self._same_site(record, theirs):
-                        yield record, _Match((collection, theirs.rkey))
+                        yield record, Match((collection, theirs.rkey))
 
     def _candidates(self, records: Sequence[Record]) -> None:
         """Unclaimed records that share path, or date and title: one may be adopted, two not."""
@@ -399,7 +210,7 @@ class _Matching:
         for record in left:
             places = found.get(record.key, [])
             if len(places) == 1 and wanted[places[0]] == 1:
-                self._claim(record, _Match(places[0], proven=False))
+                self._claim(record, Match(places[0], proven=False))
             elif places:
                 self.conflicts[record.key] = _ambiguous(record, places)
 
