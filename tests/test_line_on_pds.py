@@ -331,7 +331,7 @@ def test_an_interrupt_ends_with_130_and_loses_nothing(
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "1 created" in publisher(site, "publish", password=account.app_password).stdout
 

@@ -84,7 +84,11 @@ def _connect(uri: str) -> sqlite3.Connection:
     )
     # EXTRA is FULL and an fsync after the journal is deleted: a commit that was answered, whose
     # dropped blobs are then deleted, can't be undone by a power failure
-    database.execute("PRAGMA synchronous = EXTRA")
+    try:
+        database.execute("PRAGMA synchronous = EXTRA")
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 
