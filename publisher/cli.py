@@ -139,14 +139,12 @@ def publish(
     from publisher.commands.publish import publish as run
 
     options = Options(tuple(paths), dry_run, adopt, "account" in allow, max_wait)
-    _finish(lambda progress: run(_config(config), options, _ask_secret, progress), format)
+    _finish(lambda progress: run(_config(config, paths), options, _ask_secret, progress), format)
 
 
 @cli.command()
 @click.argument("repos", nargs=-1, metavar="[REPO]...")
-@click.option(
-    "-o", "--out", type=_PATH, default=Path("pulled"), show_default=True, help="Folder to write to."
-)
+@click.option("-o", "--out", type=_PATH, help="Folder to write to.  [default: pulled]")
 @click.option(
     "--collection", multiple=True, metavar="NSID", help="Only this collection; repeatable."
 )
@@ -156,7 +154,7 @@ def publish(
 @_common
 def pull(
     repos: tuple[str, ...],
-    out: Path,
+    out: Path | None,
     collection: tuple[str, ...],
     force: bool,
     check: bool,
@@ -176,8 +174,8 @@ def pull(
     Example:
       publisher pull alice.example --collection site.standard.document --out backup
     """
-    if check and (repos or collection or force):
-        raise click.UsageError("--check compares publisher.toml's repo; it takes no REPO or filter")
+    if check and (repos or collection or force or out or pds or plc):
+        raise click.UsageError("--check compares publisher.toml's repo; it takes no other option")
     if check:
         from publisher.commands.check import check as compare
 
@@ -189,7 +187,10 @@ def pull(
     selections = [
         pulling.select(target.name, target, chosen) for target in _targets(repos, pds, plc, config)
     ]
-    _finish(lambda progress: pulling.pull(selections, out, force=force, progress=progress), format)
+    folder = out or Path("pulled")
+    _finish(
+        lambda progress: pulling.pull(selections, folder, force=force, progress=progress), format
+    )
 
 
 @cli.command()
@@ -375,13 +376,19 @@ def _targets(
         own = configured(_config(config))
         return [Target(own.name, pds or own.pds, plc or own.plc, own.root)]
     settings = _config(config).settings
-    own_names = {settings.repo} - {None}
+    own_account = _account(settings.repo or "")
     return [
         Target(name, pds or settings.pds, plc or settings.plc)
-        if name in own_names
+        if _account(name) == own_account
         else Target(name, pds, plc)
         for name in (repo.removeprefix("@") for repo in repos)
     ]
+
+
+def _account(name: str) -> str:
+    """Return whom a handle, a DID or an AT-URI names; a handle's case doesn't count."""
+    account = name.removeprefix("at://").partition("/")[0] if name.startswith("at://") else name
+    return account if account.startswith("did:") else account.lower()
 
 
 def _nsid(text: str) -> Any:

@@ -56,7 +56,8 @@ def _repo(value: object) -> object:
         return value
     if reason := syntax.check("at-identifier", value.removeprefix("@")):
         raise ValueError(f"{reason}; a repo in a folder is written folder:./my-repo")
-    return value.removeprefix("@")
+    name = value.removeprefix("@")
+    return name if name.startswith("did:") else name.lower()
 
 
 def _zone(value: object) -> object:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError
@@ -46,11 +46,14 @@ class _Head(_Version):
 
 class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid")
+    did: StrictStr | None = None  # in the journal only
     key: StrictStr
+    path: StrictStr | None = None  # where it isn't the key
     collection: StrictStr
     rkey: StrictStr
     cid: StrictStr
     owned: StrictStr
+    content: StrictStr | None = None
     fields: list[StrictStr] | None = None
 
 
@@ -95,41 +98,66 @@ def save(root: Path, lock: Lock) -> None:
     write_atomically(root / FILE_NAME, ("\n".join(lines) + "\n").encode())
 
 
-def read_journal(root: Path) -> list[LockEntry]:
-    """Return what was about to be sent when an earlier run ended; a torn last line is skipped."""
+def read_journal(root: Path, did: Did) -> list[LockEntry]:
+    """Return what was about to be sent to this account when an earlier run ended.
+
+    A last line that was torn is no line. Raises StateError.
+    """
     path = root / FOLDER_NAME / JOURNAL_NAME
+    return [_entry(line) for line in _journal_lines(path) if line.did == did]
+
+
+def _journal_lines(path: Path) -> list[_Line]:
     try:
-        *whole, _torn = path.read_text("utf-8").split("\n")
+        *whole, _torn = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise StateError(f"{path}: {error}", remedy="make it readable, or delete it") from error
-    return [_entry(_parsed(_Line, text, path, at)) for at, text in enumerate(whole, 1)]
+    texts = (line.decode("utf-8", "replace") for line in whole)
+    return [_parsed(_Line, text, path, number) for number, text in enumerate(texts, 1)]
 
 
 class Journal:
-    """Entries written down, and on the disk, before they are sent."""
+    """Entries written down, and on the disk, before they are sent to the account `did`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, did: Did) -> None:
         self._path = root / FOLDER_NAME / JOURNAL_NAME
+        self._did = did
 
     def write(self, entries: Iterable[LockEntry]) -> None:
         """Append the entries; they are on the disk when this returns. Raises StateError."""
         try:
-            with self._path.open("ab") as file:
-                file.writelines(_text(entry).encode() + b"\n" for entry in entries)
+            with self._path.open("a+b") as file:
+                _cut_torn_line(file)
+                file.writelines(_text(entry, self._did).encode() + b"\n" for entry in entries)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise _not_writable(self._path, error) from error
 
-    def clear(self) -> None:
-        """Forget everything: the lock has it now."""
-        self._path.unlink(missing_ok=True)
+    def settle(self, entries: Iterable[LockEntry]) -> None:
+        """Forget what the lock has now; what is still open stays. Raises StateError."""
+        settled = {name for entry in entries for name in (entry.key, entry.path)}
+        lines = _journal_lines(self._path)
+        kept = dict.fromkeys(
+            line.model_dump_json(exclude_none=True)
+            for line in lines
+            if line.did != self._did or line.key not in settled
+        )
+        if kept:
+            write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
+        else:
+            self._path.unlink(missing_ok=True)
+
+
+def _cut_torn_line(file: IO[bytes]) -> None:
+    file.seek(0)
+    file.truncate(file.read().rfind(b"\n") + 1)
 
 
 @contextmanager
-def one_run(root: Path) -> Iterator[Journal]:
+def one_run(root: Path, did: Did) -> Iterator[Journal]:
     """Make `.publisher/` and hold it for this process; the hold dies with the process.
 
     Raises StateError when another run holds it or the folder can't be written.
@@ -149,7 +177,7 @@ def one_run(root: Path) -> Iterator[Journal]:
     except OSError as error:
         raise _not_writable(folder, error) from error
     try:
-        yield Journal(root)
+        yield Journal(root, did)
     finally:
         hold.release()
 
@@ -176,17 +204,28 @@ def _parsed(model: type[Model], text: str, path: Path, number: int) -> Model:
 
 def _entry(line: _Line) -> LockEntry:
     fields = MARKDOWN_OWNED if line.fields is None else frozenset(line.fields)
-    return LockEntry(line.key, Nsid(line.collection), Rkey(line.rkey), line.cid, line.owned, fields)
+    return LockEntry(
+        line.key,
+        line.path or line.key,
+        Nsid(line.collection),
+        Rkey(line.rkey),
+        line.cid,
+        line.owned,
+        line.content,
+        fields,
+    )
 
 
-def _text(entry: LockEntry) -> str:
-    line: dict[str, str | Sequence[str]] = {
-        "key": entry.key,
-        "collection": entry.collection,
-        "rkey": entry.rkey,
-        "cid": entry.cid,
-        "owned": entry.owned,
-    }
-    if entry.fields != MARKDOWN_OWNED:
-        line["fields"] = sorted(entry.fields)
-    return json.dumps(line, ensure_ascii=False)
+def _text(entry: LockEntry, did: Did | None = None) -> str:
+    line = _Line(
+        did=did,
+        key=entry.key,
+        path=entry.path if entry.path != entry.key else None,
+        collection=entry.collection,
+        rkey=entry.rkey,
+        cid=entry.cid,
+        owned=entry.owned,
+        content=entry.content,
+        fields=sorted(entry.fields) if entry.fields != MARKDOWN_OWNED else None,
+    )
+    return json.dumps(line.model_dump(exclude_none=True), ensure_ascii=False)

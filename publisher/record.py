@@ -72,7 +72,7 @@ class Record:
 
 
 def owned_cid(value: Mapping[str, Value], fields: Iterable[str]) -> str:
-    """Return the CID of just these fields of a record."""
+    """Return the CID of just these fields of a record, as far as it has them."""
     return data.record_cid({name: value[name] for name in sorted(fields) if name in value})
 
 
@@ -104,20 +104,21 @@ def build(document: Document, site: str | None) -> tuple[Record, list[Finding]]:
     return record, findings
 
 
-def derived_rkey(record: Record, did: Did, salt: int) -> Rkey:
+def derived_rkey(record: Record, did: Did, salt: int, site: Value = None) -> Rkey:
     """Return the rkey of a new record: a TID that the same document always gets again.
 
     Its upper bits are `publishedAt` in microseconds, rounded down to 2^20; its low 30 bits are
     the first of SHA-256 over the DAG-CBOR of [did, site, key, salt]. Not by the clock, so that a
-    lost answer or a lost lock can't make a second record.
+    lost answer or a lost lock can't make a second record. `site` is another one than the record's.
     """
     micros = _microseconds(record.value.get("publishedAt", record.value.get("createdAt")))
-    return Rkey(syntax.tid((micros >> 20 << 20) << 10 | fingerprint(record, did, salt)))
+    return Rkey(syntax.tid((micros >> 20 << 20) << 10 | fingerprint(record, did, salt, site)))
 
 
-def fingerprint(record: Record, did: Did, salt: int) -> int:
+def fingerprint(record: Record, did: Did, salt: int, site: Value = None) -> int:
     """Return the low 30 bits of the record's derived rkey."""
-    digest = hashlib.sha256(data.encode([did, record.site, record.key, salt])).digest()
+    parts: list[Value] = [did, site or record.site, record.key, salt]
+    digest = hashlib.sha256(data.encode(parts)).digest()
     return int.from_bytes(digest[:4]) >> 2
 
 

@@ -112,6 +112,12 @@ class Repo(Protocol):
     def fetch_blob(self, cid: str) -> bytes:
         """Return a blob's bytes, whose CID has been computed and compared."""
 
+    def authenticate(self) -> None:
+        """Make sure, before anything is written down or sent, that writing is allowed.
+
+        Asks for the app password where there is one to ask for. Raises CredentialError.
+        """
+
     def upload_blob(self, content: bytes, mime_type: str) -> None:
         """Make the repo hold a blob, so that records can refer to it.
 

@@ -29,11 +29,22 @@ _THEME = {
 
 
 def show(report: Report, *, format: str) -> None:
-    """Print a report on stdout, coloured when that is a terminal and NO_COLOR isn't set."""
-    if format == "json":
-        print(json.dumps(to_json(report), indent=2, ensure_ascii=False))
-        return
-    _print(render(report), sys.stdout)
+    """Print a report on stdout, coloured when that is a terminal and NO_COLOR isn't set.
+
+    Raises PublisherError when it can't be written; what was done is done.
+    """
+    try:
+        if format == "json":
+            print(json.dumps(to_json(report), indent=2, ensure_ascii=False))
+        else:
+            _print(render(report), sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PublisherError(
+            f"the report can't be written: {error.strerror}", remedy="write it to another place"
+        ) from error
 
 
 def show_error(error: PublisherError) -> None:

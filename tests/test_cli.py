@@ -78,6 +78,7 @@ def test_json_has_a_version_and_stdout_is_nothing_else(tmp_path: Path) -> None:
         (["validate", "nowhere"], "nowhere: there is no such file"),
         (["publish"], "no repo is named"),
         (["pull", "--check", "alice.example"], "--check compares"),
+        (["pull", "--check", "--out", "x"], "--check compares"),
         (["pull", "alice"], "handle"),
         (["pull", "--collection", "x y", "alice.example"], "NSID"),
         (["frobnicate"], "No such command"),
@@ -210,3 +211,39 @@ def test_a_terminal_gets_colours_unless_no_color_is_set(tmp_path: Path) -> None:
     assert "\x1b[32m1 valid" in coloured
     assert "1 valid" in plain
     assert "\x1b[32m" not in plain
+
+
+def test_a_report_that_cannot_be_written_is_an_error_and_no_traceback(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "publisher", "validate"],
+            cwd=site.root,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_publish_finds_the_config_above_a_path(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md")
+
+    done = run("publish", "site/content/a.md", folder=tmp_path)
+
+    assert (done.returncode, done.stdout.splitlines()[-2]) == (0, "1 created in site/repo")
+
+
+def test_without_a_repo_publish_says_so_before_it_reads_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("no document at all")
+
+    done = run("publish", folder=tmp_path)
+
+    assert "no repo is named" in done.stderr

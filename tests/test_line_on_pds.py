@@ -362,9 +362,18 @@ def test_a_run_that_is_killed_is_finished_by_the_next(
     assert len(cids_of(site.root / "back")) == 20
 
 
+# A job in the background of a shell inherits that SIGINT is ignored.
+HEEDING = """
+import signal
+from publisher.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
 def start(*arguments: str, folder: Path, password: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "publisher", *arguments],
+        [sys.executable, "-c", HEEDING, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PUBLISHER_APP_PASSWORD": password},
         stdin=subprocess.DEVNULL,
@@ -372,3 +381,18 @@ def start(*arguments: str, folder: Path, password: str) -> subprocess.Popen[str]
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.parametrize("spelling", ["{}", "@{}", "at://{}"])
+def test_the_servers_of_the_config_hold_for_its_repo_however_it_is_spelt(
+    spelling: str, pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    site = site_on(pds, account, tmp_path / "site")
+    site.configure(repo=account.handle.capitalize(), pds=pds.url, plc=pds.plc)
+    site.write("a.md")
+    publisher(site, "publish", password=account.app_password)
+
+    done = publisher(site, "pull", spelling.format(account.handle.upper()))
+
+    assert done.returncode == 0, done.stderr
+    assert len(cids_of(site.root / "pulled")) == 1

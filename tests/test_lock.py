@@ -29,7 +29,7 @@ LINE = (
 
 def entry(key: str, fields: frozenset[str] = MARKDOWN_OWNED) -> LockEntry:
     collection = Nsid("site.standard.document")
-    return LockEntry(key, collection, Rkey("3mabcdefghijk"), "c", "o", fields)
+    return LockEntry(key, key, collection, Rkey("3mabcdefghijk"), "c", "o", None, fields)
 
 
 def lock_of(*entries: LockEntry) -> Lock:
@@ -65,10 +65,12 @@ def test_fields_are_named_only_where_they_are_not_those_of_markdown() -> None:
 entries = st.builds(
     LockEntry,
     st.text(st.characters(codec="utf-8"), max_size=12),
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=12),
     st.just(Nsid("site.standard.document")),
     st.just(Rkey("3mabcdefghijk")),
     st.text(st.characters(codec="utf-8"), max_size=5),
     st.text(max_size=5, alphabet="ab"),
+    st.none() | st.text(max_size=5),
     st.one_of(st.just(MARKDOWN_OWNED), st.frozensets(st.text("abc$", max_size=3), max_size=3)),
 )
 
@@ -144,10 +146,10 @@ def test_a_line_that_cannot_be_read_is_named(lines: list[str], message: str) -> 
 
 
 def test_the_journal_is_what_was_written_down() -> None:
-    with one_run(Path.cwd()) as journal:
+    with one_run(Path.cwd(), DID) as journal:
         journal.write([entry("a.md"), entry("b.json", frozenset({"title"}))])
         journal.write([entry("a.md")])
-    assert read_journal(Path.cwd()) == [
+    assert read_journal(Path.cwd(), DID) == [
         entry("a.md"),
         entry("b.json", frozenset({"title"})),
         entry("a.md"),
@@ -155,28 +157,49 @@ def test_the_journal_is_what_was_written_down() -> None:
 
 
 def test_without_a_journal_nothing_was_written_down() -> None:
-    assert read_journal(Path.cwd()) == []
+    assert read_journal(Path.cwd(), DID) == []
 
 
 @pytest.mark.parametrize("cut", [1, 10, 100])
 def test_a_torn_last_line_of_the_journal_was_never_sent(cut: int) -> None:
-    with one_run(Path.cwd()) as journal:
+    with one_run(Path.cwd(), DID) as journal:
         journal.write([entry("a.md"), entry("b.md")])
     path = Path.cwd() / ".publisher/journal"
     path.write_bytes(path.read_bytes()[:-cut])
-    assert read_journal(Path.cwd()) == [entry("a.md")]
+    assert read_journal(Path.cwd(), DID) == [entry("a.md")]
 
 
-def test_a_cleared_journal_is_empty() -> None:
-    with one_run(Path.cwd()) as journal:
+def test_the_next_run_writes_behind_a_torn_line_and_not_into_it() -> None:
+    with one_run(Path.cwd(), DID) as journal:
         journal.write([entry("a.md")])
-        journal.clear()
-        journal.clear()
-    assert read_journal(Path.cwd()) == []
+        with (Path.cwd() / ".publisher/journal").open("ab") as file:
+            file.write('{"key": "日'.encode()[:-1])
+        journal.write([entry("b.md")])
+    assert read_journal(Path.cwd(), DID) == [entry("a.md"), entry("b.md")]
+
+
+def test_what_is_settled_leaves_the_journal_and_the_rest_stays() -> None:
+    with one_run(Path.cwd(), DID) as journal:
+        journal.write([entry("a.md"), entry("b.md"), entry("b.md")])
+        journal.settle([entry("a.md")])
+        assert read_journal(Path.cwd(), DID) == [entry("b.md")]
+        journal.settle([entry("b.md")])
+        journal.settle([])
+    assert not (Path.cwd() / ".publisher/journal").exists()
+
+
+def test_what_was_written_down_for_another_account_is_not_ours() -> None:
+    with one_run(Path.cwd(), DID) as journal:
+        journal.write([entry("a.md")])
+    other = Did("did:plc:other")
+    with one_run(Path.cwd(), other) as journal:
+        journal.settle([entry("a.md")])
+    assert read_journal(Path.cwd(), other) == []
+    assert read_journal(Path.cwd(), DID) == [entry("a.md")]
 
 
 def test_git_ignores_the_folder() -> None:
-    with one_run(Path.cwd()):
+    with one_run(Path.cwd(), DID):
         assert (Path.cwd() / ".publisher/.gitignore").read_text() == "*\n"
 
 
@@ -184,7 +207,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from publisher.lock import one_run
-with one_run(Path.cwd()):
+with one_run(Path.cwd(), "did:plc:x"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -199,20 +222,20 @@ def test_a_second_run_is_refused_until_the_first_has_died() -> None:
     ) as first:
         assert first.stdout
         assert first.stdout.readline() == b"held\n"
-        with pytest.raises(StateError) as caught, one_run(Path.cwd()):
+        with pytest.raises(StateError) as caught, one_run(Path.cwd(), DID):
             pass
         first.kill()
         first.wait()
-        with one_run(Path.cwd()) as journal:
-            journal.clear()
+        with one_run(Path.cwd(), DID) as journal:
+            journal.settle([])
     assert caught.value.message == f"another `publisher publish` is at work in {Path.cwd()}"
     assert caught.value.remedy == "wait until it has ended"
 
 
 def test_runs_may_follow_each_other() -> None:
-    with one_run(Path.cwd()):
+    with one_run(Path.cwd(), DID):
         pass
-    with one_run(Path.cwd()) as journal:
+    with one_run(Path.cwd(), DID) as journal:
         journal.write([entry("a.md")])
 
 
@@ -244,7 +267,7 @@ def test_a_read_only_folder_is_an_error_that_says_so() -> None:
     folder.mkdir(mode=0o500)
     with pytest.raises(StateError, match="Permission denied"):
         save(folder, lock_of(entry("a.md")))
-    with pytest.raises(StateError, match="Permission denied"), one_run(folder):
+    with pytest.raises(StateError, match="Permission denied"), one_run(folder, DID):
         pass
 
 
@@ -252,7 +275,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Path, "mkdir", refuse(30))
-    with pytest.raises(StateError) as caught, one_run(Path.cwd()):
+    with pytest.raises(StateError) as caught, one_run(Path.cwd(), DID):
         pass
     assert caught.value.message == f"{Path.cwd() / '.publisher'}: Read-only file system"
     assert caught.value.remedy == "make the folder writable"

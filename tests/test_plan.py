@@ -161,7 +161,7 @@ def test_a_record_of_a_former_site_is_found_again() -> None:
 
     (action,) = plan(DID, [A], remote(theirs), State(), formerly=["https://old.example"])
 
-    assert isinstance(action, Adopt)
+    assert isinstance(action, Update)
 
 
 def test_with_the_lock_a_changed_site_is_an_update_of_the_same_record() -> None:
@@ -347,3 +347,68 @@ def test_planning_after_applying_finds_nothing_to_write(
         again = plan(DID, records(site), {DOCUMENT: there}, State(entries))
         assert not [a for a in again if isinstance(a, (Create, Update, Adopt))]
         assert conflicts(again) == conflicts(actions)
+
+
+def test_an_invalid_document_with_an_id_keeps_its_record_from_a_namesake() -> None:
+    named = Record("id:a", "a.md", DOCUMENT, A.value, MARKDOWN_OWNED)
+    namesake = Record("new.md", "new.md", DOCUMENT, A.value, MARKDOWN_OWNED)
+    state = State(
+        {"id:a": locked(named, ELSEWHERE)},
+        held=frozenset({"a.md"}),
+        present=frozenset({"a.md", "new.md"}),
+    )
+
+    (action,) = plan(DID, [namesake], remote(at(ELSEWHERE, A.value)), state)
+
+    assert isinstance(action, Create)
+    assert action.rkey != ELSEWHERE
+
+
+def test_the_record_of_a_draft_is_nobody_elses() -> None:
+    translation = make("de/a.md", title="A")
+    state = State({"a.md": locked(A, ELSEWHERE)}, present=frozenset({"a.md", "de/a.md"}))
+
+    actions = plan(DID, [translation], remote(at(ELSEWHERE, A.value)), state)
+
+    assert [type(action) for action in actions] == [Create, Orphan]
+
+
+def test_another_rkey_for_a_published_document_is_a_conflict_and_no_second_record() -> None:
+    moved = Record("a.md", "a.md", DOCUMENT, A.value, MARKDOWN_OWNED, rkey=Rkey("3lyyyyyyyyy22"))
+    state = State({"a.md": locked(A, ELSEWHERE)})
+
+    (action,) = plan(DID, [moved], remote(at(ELSEWHERE, A.value)), state)
+
+    assert isinstance(action, Conflict)
+    assert ELSEWHERE in action.reason
+
+
+def test_another_type_for_a_published_document_is_a_conflict_and_no_second_record() -> None:
+    other = Nsid("com.example.doc")
+    now = Record("a.md", "a.md", other, A.value | {"$type": other}, MARKDOWN_OWNED)
+    state = State({"a.md": locked(A, ELSEWHERE)})
+
+    (action,) = plan(DID, [now], remote(at(ELSEWHERE, A.value)), state)
+
+    assert isinstance(action, Conflict)
+
+
+def test_an_at_uri_of_another_collection_is_a_conflict() -> None:
+    uri = AtUri.parse(f"at://{DID}/app.bsky.feed.post/{ELSEWHERE}")
+    ours = Record("a.md", "a.md", DOCUMENT, A.value, MARKDOWN_OWNED, at_uri=uri)
+
+    (action,) = plan(DID, [ours], remote(), State())
+
+    assert isinstance(action, Conflict)
+
+
+def test_content_that_another_app_took_over_does_not_make_an_edit_a_conflict() -> None:
+    markdown: dict[str, Value] = {"$type": "at.markpub.markdown"}
+    leaflet: dict[str, Value] = {"$type": "pub.leaflet.content", "pages": []}
+    before, now = make(title="A", content=markdown), make(title="B", content=markdown)
+    theirs = at(ELSEWHERE, before.value | {"content": leaflet})
+
+    action = decide(now, before, theirs, ELSEWHERE)
+
+    assert isinstance(action, Update)
+    assert (action.changed, action.value["content"]) == (("title",), leaflet)

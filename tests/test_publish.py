@@ -10,11 +10,12 @@ import pytest
 
 from publisher import data, lock
 from publisher.commands import apply
+from publisher.commands import publish as publishing
 from publisher.documents import DOCUMENT
 from publisher.errors import GuardStopped, RepoRefused, RepoUnavailable, SourceError, StateError
 from publisher.folder import FolderRepo
 from publisher.repo import Applied, CreateWrite, DeleteWrite, UpdateWrite, Write
-from publisher.syntax import Rkey
+from publisher.syntax import Did, Rkey
 from tests.site import Site, actions, make_site, picture
 
 
@@ -369,14 +370,14 @@ def test_what_is_about_to_be_sent_is_on_the_disk_before(
     seen: list[str] = []
 
     def look(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
-        seen.extend(entry.key for entry in lock.read_journal(site.root))
+        seen.extend(entry.key for entry in lock.read_journal(site.root, site.repo().did))
         return original(repo, writes, swap_commit=swap_commit)
 
     monkeypatch.setattr(FolderRepo, "apply", look)
     site.publish()
 
     assert seen == ["a.md"]
-    assert lock.read_journal(site.root) == []
+    assert lock.read_journal(site.root, site.repo().did) == []
 
 
 def test_an_answered_cid_that_is_not_ours_is_a_failure(
@@ -398,7 +399,7 @@ def test_an_answered_cid_that_is_not_ours_is_a_failure(
 def test_two_runs_at_once_are_one_too_many(site: Site) -> None:
     site.write("a.md")
 
-    with lock.one_run(site.root), pytest.raises(StateError, match="another"):
+    with lock.one_run(site.root, Did("did:plc:x")), pytest.raises(StateError, match="another"):
         site.publish()
 
 
@@ -425,3 +426,93 @@ def test_the_lock_has_one_sorted_line_a_document(site: Site) -> None:
 
     assert head == {"version": 1, "did": site.repo().did}
     assert list(keys(site.lock_lines())) == ["a/z.md", "b.md", "c.md"]
+
+
+def killed_after_the_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish, and end as a killed process does: the repo has it, the lock hasn't."""
+
+    class Killed(BaseException):
+        pass
+
+    original = FolderRepo.apply
+
+    def apply_and_die(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
+        original(repo, writes, swap_commit=swap_commit)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderRepo, "apply", apply_and_die)
+        patched.setattr(publishing, "_save", lambda *_: None)
+        with pytest.raises(Killed):
+            site.publish()
+
+
+def test_a_conflict_stays_one_until_somebody_decides(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write("a.md")
+    killed_after_the_answer(site, monkeypatch)
+    write_as_another_app(site, title="Theirs")
+
+    first, second = site.publish(), site.publish()
+
+    assert (actions(first), actions(second)) == ({"a.md": "conflict"}, {"a.md": "conflict"})
+    assert only_record(site)["title"] == "Theirs"
+
+
+def test_a_run_for_one_path_forgets_nothing_of_the_others(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write("a.md")
+    site.write("b.md")
+    site.publish()
+    site.write("a.md", title="First")
+    killed_after_the_answer(site, monkeypatch)
+    site.publish(paths=(site.content / "b.md",))
+    site.write("a.md", title="Second")
+
+    assert actions(site.publish())["a.md"] == "update"
+
+
+def test_an_invalid_document_with_an_id_is_no_orphan(site: Site) -> None:
+    site.write("a.md", id="aaa")
+    site.publish()
+    site.write("a.md", id="aaa", tags=3)
+
+    assert actions(site.publish()) == {"a.md": "invalid"}
+
+
+def test_a_dry_run_tells_of_a_blob_that_is_nowhere(site: Site) -> None:
+    missing = data.blob_cid(b"nowhere")
+    blob = {"$type": "blob", "ref": {"$link": missing}, "mimeType": "image/png", "size": 7}
+    site.write_json("a.json", coverImage=blob)
+    first = site.publish(dry_run=True)
+    site.write("b.md")
+    site.publish()
+
+    assert (actions(first), first.exit_status) == ({"a.json": "failed"}, 1)
+    assert actions(site.publish(dry_run=True))["a.json"] == "failed"
+
+
+def test_a_lock_that_cannot_be_written_does_not_lose_the_report(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write("a.md")
+
+    def refuse(*_: object) -> None:
+        raise StateError("publisher.lock: Read-only file system")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lock, "save", refuse)
+        report = site.publish()
+
+    assert (actions(report), report.exit_status) == ({"a.md": "create"}, 2)
+    assert set(actions(site.publish()).values()) == {"unchanged"}
+
+
+def test_many_paths_are_as_fast_as_none(site: Site) -> None:
+    for number in range(300):
+        site.write_json(f"{number}.json", path=f"/{number}")
+    paths = tuple(sorted(site.content.iterdir()))
+
+    assert site.publish(paths=paths).counts == {"create": 300}

@@ -13,7 +13,7 @@ from publisher.commands.check import CheckReport, check
 from publisher.commands.pull import Pulled, Selection, pull, select
 from publisher.commands.repos import Target
 from publisher.documents import DOCUMENT
-from publisher.errors import ConfigError, RepoRefused, StateError
+from publisher.errors import ConfigError, RepoRefused, RepoUnavailable, StateError
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
 from publisher.repo import CreateWrite, DeleteWrite
@@ -330,3 +330,47 @@ def test_check_finds_a_missing_blob(site: Site, monkeypatch: pytest.MonkeyPatch)
     report = compare(site)
 
     assert {i.path: i.status for i in report.items} == {"a.md": "blob-missing", "b.json": "equal"}
+
+
+def test_a_pull_that_fails_leaves_a_folder_that_nobody_publishes(
+    site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_repo: FolderRepo, cid: str) -> bytes:
+        raise RepoUnavailable(f"no answer for {cid}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderRepo, "fetch_blob", refuse)
+        with pytest.raises(RepoUnavailable):
+            pulled(site, out)
+    manifest = json.loads((out / "pull.json").read_text())
+    assert manifest["complete"] is False
+    assert len(manifest["files"]) == 2
+
+    site.write("a.md", title="New", cover="sea.png")
+    site.publish()
+    assert set(statuses(pulled(site, out)).values()) == {"updated", "unchanged", "new"}
+    assert json.loads((out / "pull.json").read_text())["complete"] is True
+
+
+def test_a_file_that_is_gone_on_both_sides_is_forgotten(site: Site, out: Path) -> None:
+    pulled(site, out)
+    repo = site.repo()
+    rkey = Rkey(rkey_of(site, "b.json"))
+    theirs = repo.read([DOCUMENT]).records[DOCUMENT][rkey]
+    repo.apply([DeleteWrite(DOCUMENT, rkey, theirs.cid)], swap_commit=repo.head().cid)
+    (out / DOCUMENT / f"{rkey}.json").unlink()
+
+    one = pulled(site, out)
+
+    assert "gone" not in statuses(one).values()
+    assert f"{DOCUMENT}/{rkey}.json" not in json.loads((out / "pull.json").read_text())["files"]
+
+
+def test_a_rkey_that_no_file_name_can_hold_stops_only_its_record(site: Site, out: Path) -> None:
+    odd_record(site, "com.example.thing", "x" * 300)
+
+    report = site.pull(out)
+
+    failed = [file for file in report.repos[0].files if file.status == "failed"]
+    assert [file.reason for file in failed] == ["its record key is too long for a file name"]
+    assert (report.exit_status, len(report.repos[0].files)) == (1, 4)

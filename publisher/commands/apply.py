@@ -50,24 +50,24 @@ class Applier:
 
     def apply(self, actions: Sequence[Pending], progress: Progress) -> None:
         """Write all of the actions, in order, in batches."""
-        pending = [action for action in actions if self._has_blobs(action)]
+        pending = self.without_lost_blobs(actions)
         writes = [write_of(action) for action in pending]
         start = 0
         for batch in self._repo.batches(writes):
             self._send(pending[start : start + len(batch)], progress)
             start += len(batch)
 
+    def without_lost_blobs(self, actions: Sequence[Pending]) -> list[Pending]:
+        """Return the actions whose blobs are here or in the repo; the others have failed."""
+        return [action for action in actions if self._has_blobs(action)]
+
     def _has_blobs(self, action: Pending) -> bool:
         """Before anything is sent: every blob is here as a file, or the repo holds it."""
-        missing = [blob for blob in action.record.blobs if blob.path is None]
-        absent = [str(blob.cid) for blob in missing if str(blob.cid) not in self._blobs_held()]
-        if absent:
-            self._fail(
-                action,
-                f"the blob {absent[0]} is neither in {self._repo.name} nor in a folder blobs/ "
-                f"beside the record; put its file there as blobs/{absent[0]}",
-            )
-        return not absent
+        for blob in action.record.blobs:
+            if blob.path is None and str(blob.cid) not in self._blobs_held():
+                self._fail(action, lost_blob(blob, self._repo.name))
+                return False
+        return True
 
     def _blobs_held(self) -> set[str]:
         if self._held is None:
@@ -168,3 +168,11 @@ def _each(
     blobs = list(blobs)
     with ThreadPoolExecutor(UPLOADS) as pool:
         yield from zip(blobs, pool.map(upload, blobs), strict=True)
+
+
+def lost_blob(blob: Blob, repo: str) -> str:
+    """Say that a blob is nowhere, and where it may be put."""
+    return (
+        f"the blob {blob.cid} is neither in {repo} nor in a folder blobs/ "
+        f"beside the record; put its file there as blobs/{blob.cid}"
+    )

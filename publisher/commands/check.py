@@ -8,12 +8,13 @@ from typing import Literal
 
 from publisher import lock
 from publisher.commands.collect import Checked, collect, load_catalog, sources
+from publisher.commands.publish import state_of
 from publisher.commands.repos import configured, open_to_read
 from publisher.config import Config
 from publisher.data import blob_refs
 from publisher.documents import DOCUMENT
 from publisher.findings import Finding
-from publisher.plan import Action, Conflict, Create, Forget, Orphan, State, Unchanged, plan
+from publisher.plan import Action, Conflict, Create, Forget, Orphan, Unchanged, plan
 from publisher.progress import Progress
 from publisher.repo import Repo, Snapshot
 
@@ -63,7 +64,6 @@ def _compare(
     records = [file.record for file in checked if file.record]
     known = lock.load(config.root) if config.settings.state == "lock" else lock.Lock()
     entries = known.entries if known.did == repo.did else {}
-    held = frozenset(file.key for file in checked if file.status == "invalid")
     progress.stage("reading the repo", 1)
     snapshot = repo.read(sorted({record.collection for record in records} | {DOCUMENT}))
     blobs = repo.blobs() if any(record.blobs for record in records) else set()
@@ -72,7 +72,7 @@ def _compare(
         repo.did,
         records,
         snapshot.records,
-        State(entries, (), held),
+        state_of(checked, entries),
         formerly=config.settings.formerly,
     )
     items = [_invalid(file) for file in checked if file.status == "invalid"]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from publisher import data, lock
-from publisher.commands.apply import Applier, Outcome, Pending
+from publisher.commands.apply import Applier, Outcome, Pending, lost_blob
 from publisher.commands.collect import Checked, collect, load_catalog, sources
 from publisher.commands.repos import Prompt, configured, open_to_write
 from publisher.config import Config
 from publisher.documents import DOCUMENT
 from publisher.errors import (
+    CredentialError,
     GuardStopped,
     PublisherError,
     RepoUnavailable,
@@ -39,6 +40,7 @@ from publisher.plan import (
     plan,
 )
 from publisher.progress import Progress
+from publisher.record import Record
 from publisher.repo import Repo, Snapshot
 from publisher.syntax import Nsid
 
@@ -135,14 +137,14 @@ def publish(config: Config, options: Options, prompt: Prompt, progress: Progress
 
     Raises PublisherError for what stops it before the plan; later errors are in the report.
     """
+    target = configured(config)
     checked = collect(config, load_catalog(config), sources(config, []), progress)
     selected = _selected(config, checked, options.paths)
-    target = configured(config)
     if options.dry_run and target.folder is not None and not target.folder.exists():
         return _first_publish(target.name, checked, selected)
     repo = open_to_write(target, prompt, max_wait=options.max_wait, create=not options.dry_run)
     try:
-        with _hold(config, options) as journal:
+        with _hold(config, options, repo) as journal:
             run = _Run(config, options, checked, repo, selected)
             return _execute(run, journal, progress)
     finally:
@@ -154,52 +156,60 @@ def _first_publish(
 ) -> PublishReport:
     """A folder repo that isn't there yet: everything would be created, nothing is read."""
     items = [
-        Item(file.key, "create", None, file.record.cid, findings=file.findings)
-        if file.record
-        else _invalid(file)
+        _first_item(name, file)
         for file in checked
         if file.key in selected and (file.record or file.status == "invalid")
     ]
     return PublishReport(name, "", dry_run=True, items=tuple(items))
 
 
-def _hold(config: Config, options: Options) -> AbstractContextManager[Journal | None]:
+def _first_item(name: str, file: Checked) -> Item:
+    if file.record is None:
+        return _invalid(file)
+    lost = next((blob for blob in file.record.blobs if blob.path is None), None)
+    if lost:
+        return Item(file.key, "failed", reason=lost_blob(lost, name), findings=file.findings)
+    return Item(file.key, "create", None, file.record.cid, findings=file.findings)
+
+
+def _hold(config: Config, options: Options, repo: Repo) -> AbstractContextManager[Journal | None]:
     if options.dry_run or config.settings.state == "none":
         return nullcontext()
-    return lock.one_run(config.root)
+    return lock.one_run(config.root, repo.did)
 
 
 def _selected(config: Config, checked: Sequence[Checked], paths: Sequence[Path]) -> frozenset[str]:
     """Return the keys of the documents named by `paths`; without any, all of them."""
     if not paths:
         return frozenset(file.key for file in checked)
-    keys: set[str] = set()
-    for path in paths:
-        below = {f.key for f in checked if f.path.resolve().is_relative_to(path.resolve())}
-        if not below:
+    named = {path.resolve(): path for path in paths}
+    found: dict[Path, set[str]] = {resolved: set() for resolved in named}
+    for file in checked:
+        resolved = file.path.resolve()
+        for place in (resolved, *resolved.parents):
+            if place in found:
+                found[place].add(file.key)
+    for resolved, keys in found.items():
+        if not keys:
             raise SourceError(
-                f"{path}: no document of {config.documents} is here",
+                f"{named[resolved]}: no document of {config.documents} is here",
                 remedy="name a file or folder below `documents` in publisher.toml",
             )
-        keys |= below
-    return frozenset(keys)
+    return frozenset().union(*found.values())
 
 
 def _execute(run: _Run, journal: Journal | None, progress: Progress) -> PublishReport:
     before = _recall(run)
-    error = None
+    error: PublisherError | None = None
     try:
         _rounds(run, journal, progress)
     except PublisherError as stopped:
-        if not run.actions:
+        if not run.actions or (isinstance(stopped, CredentialError) and not run.outcome.written):
             raise
         error = stopped
     finally:
-        if journal:
-            _save(run, before)
-    if journal and not error and not run.outcome.failures:
-        journal.clear()
-    return _report(run, error)
+        unsaved = _save(run, before, journal) if journal else None
+    return _report(run, error or unsaved)
 
 
 def _recall(run: _Run) -> Lock:
@@ -209,7 +219,7 @@ def _recall(run: _Run) -> Lock:
     before = lock.load(run.config.root)
     if before.did in {None, run.repo.did}:
         run.entries = dict(before.entries)
-        run.intents = lock.read_journal(run.config.root)
+        run.intents = lock.read_journal(run.config.root, run.repo.did)
     elif not run.options.allow_account:
         raise GuardStopped(
             f"publisher.lock belongs to {before.did}, but {run.repo.name} is {run.repo.did}",
@@ -225,10 +235,14 @@ def _rounds(run: _Run, journal: Journal | None, progress: Progress) -> None:
         progress.advance()
         run.actions = _plan(run, snapshot)
         pending = _pending(run)
-        if run.options.dry_run or not pending:
-            return
-        progress.stage("publishing", len(pending))
         applier = Applier(run.repo, snapshot.commit, journal, run.outcome)
+        if run.options.dry_run:
+            applier.without_lost_blobs(pending)
+            return
+        if not pending:
+            return
+        run.repo.authenticate()
+        progress.stage("publishing", len(pending))
         try:
             applier.apply(pending, progress)
         except SwapRefused:
@@ -248,17 +262,21 @@ def _collections(run: _Run) -> list[Nsid]:
 
 
 def _plan(run: _Run, snapshot: Snapshot) -> list[Action]:
-    held = frozenset(
-        file.key for file in run.checked if not file.record and file.status == "invalid"
-    )
-    records = [file.record for file in run.checked if file.record]
     return plan(
         run.repo.did,
-        records,
+        [file.record for file in run.checked if file.record],
         snapshot.records,
-        State(run.entries, run.intents, held),
+        state_of(run.checked, run.entries, run.intents),
         formerly=run.config.settings.formerly,
     )
+
+
+def state_of(
+    checked: Sequence[Checked], entries: Mapping[str, LockEntry], intents: Sequence[LockEntry] = ()
+) -> State:
+    """Return what earlier runs left, beside the files that are there now."""
+    held = frozenset(file.key for file in checked if file.status == "invalid")
+    return State(entries, intents, held, frozenset(file.key for file in checked))
 
 
 def _pending(run: _Run) -> list[Pending]:
@@ -270,8 +288,21 @@ def _pending(run: _Run) -> list[Pending]:
     ]
 
 
-def _save(run: _Run, before: Lock) -> None:
-    """Write the lock when it changed. What was written down but not answered stays journalled."""
+def _save(run: _Run, before: Lock, journal: Journal) -> PublisherError | None:
+    """Write the lock when it changed, and take what it has now out of the journal.
+
+    What was sent and not answered, or is in conflict, stays there. Returns what went wrong: the
+    report of what was written must not be lost for it.
+    """
+    try:
+        _save_lock(run, before)
+        journal.settle(run.outcome.entries.values())
+    except PublisherError as error:
+        return error
+    return None
+
+
+def _save_lock(run: _Run, before: Lock) -> None:
     entries = dict(run.entries)
     for action in run.actions:
         if isinstance(action, Unchanged) and action.record.path in run.selected:
@@ -323,7 +354,7 @@ def _item(
         return Item(path, "conflict", uri, None, action.changed, reason, remedy, findings)
     name, remedy = _name(run, action)
     changed = action.changed if isinstance(action, (Update, Adopt)) else ()
-    findings += _kept_content(action)
+    findings += _kept_content(action) + _ignored_uri(run, action.record)
     return Item(path, name, uri, data.record_cid(action.value), changed, "", remedy, findings)
 
 
@@ -335,6 +366,14 @@ def _kept_content(action: Create | Update | Adopt | Unchanged) -> tuple[Finding,
     kind = str(there.get("$type"))
     message = f"the record's content is {kind}, which another app wrote: it stays"
     return (Finding("/content", "content-kept", message, "info"),)
+
+
+def _ignored_uri(run: _Run, record: Record) -> tuple[Finding, ...]:
+    uri = record.at_uri
+    if uri is None or uri.authority == run.repo.did:
+        return ()
+    message = f"atUri names a record of {uri.authority}, not of {run.repo.did}: it is ignored"
+    return (Finding("/atUri", "at-uri-elsewhere", message, "warning", "remove it, or correct it"),)
 
 
 def _name(run: _Run, action: Create | Update | Adopt | Unchanged) -> tuple[ActionName, str]:
@@ -350,7 +389,12 @@ def _name(run: _Run, action: Create | Update | Adopt | Unchanged) -> tuple[Actio
 
 def _orphan(run: _Run, entry: LockEntry) -> Item:
     uri = f"at://{run.repo.did}/{entry.collection}/{entry.rkey}"
-    return Item(entry.key, "orphan", uri, entry.cid, reason="its document is gone; it stays")
+    return Item(entry.key, "orphan", uri, entry.cid, reason=_why(run, entry))
+
+
+def _why(run: _Run, entry: LockEntry) -> str:
+    draft = any(file.key == entry.path and file.status == "draft" for file in run.checked)
+    return "its document is a draft now; it stays" if draft else "its document is gone; it stays"
 
 
 def _invalid(file: Checked) -> Item:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
 
 from publisher import data, syntax
 from publisher.commands.repos import Target, open_to_read
@@ -25,6 +25,7 @@ from publisher.syntax import Nsid
 
 MANIFEST = "pull.json"
 DOWNLOADS = 16
+_LONGEST_NAME = 255  # bytes, on the usual file systems
 FileStatus = Literal["new", "updated", "unchanged", "kept", "gone", "failed"]
 
 
@@ -81,13 +82,17 @@ def counts(pulled: Pulled) -> dict[str, int]:
 
 
 class _Manifest(BaseModel):
-    """`pull.json`: what the folder holds and how far it is proven; `files` is path to CID."""
+    """`pull.json`: what the folder holds and how far it is proven; `files` is path to CID.
+
+    While it isn't `complete`, a pull is at work or was cut short; `rev` is what it reads.
+    """
 
     model_config = ConfigDict(extra="forbid")
     version: Literal[1]
     did: StrictStr
     rev: StrictStr
     proof: StrictStr
+    complete: StrictBool
     files: dict[StrictStr, StrictStr]
 
 
@@ -148,11 +153,18 @@ def _pull(
         snapshot = repo.read(selection.collections or repo.collections())
         progress.advance()
         records = _selected(snapshot, selection)
-        writer = _Writer(folder, before.files if before else {}, force)
-        files = [*_records(records, writer, progress), *_blobs(repo, records, writer, progress)]
-        files += _gone(before, files, selection)
-        _remember(repo, snapshot, before, files, folder)
-        return Pulled(repo.name, repo.did, snapshot.commit.rev, folder, tuple(files))
+        writer = _Writer(folder, before.files if before else {}, force=force)
+        if before is None:  # from here on, nobody takes the folder for one of documents
+            _remember(writer, repo.did, snapshot.commit.rev, complete=False)
+        complete = False
+        try:
+            _write(repo, records, writer, progress)
+            if not selection.collections:
+                _gone(writer, before)
+            complete = True
+        finally:
+            _remember(writer, repo.did, snapshot.commit.rev, complete=complete)
+        return Pulled(repo.name, repo.did, snapshot.commit.rev, folder, tuple(writer.files))
     finally:
         repo.close()
 
@@ -191,42 +203,104 @@ def _manifest(folder: Path, repo: Repo) -> _Manifest | None:
     return manifest
 
 
-@dataclass(frozen=True, slots=True)
 class _Writer:
-    """Writes files below a folder, and never over what is the user's."""
+    """Writes files below a folder, and never over what is the user's.
 
-    folder: Path
-    known: Mapping[str, str]
-    force: bool
+    `known` are the CIDs of the files that earlier pulls wrote; `files` what became of each now.
+    """
 
-    def put(self, path: str, cid: str, content: Callable[[], bytes]) -> PulledFile:
+    def __init__(self, folder: Path, known: Mapping[str, str], *, force: bool) -> None:
+        self.folder = folder
+        self.known = dict(known)
+        self.files: list[PulledFile] = []
+        self._force = force
+
+    def put(self, path: str, cid: str, content: Callable[[], bytes]) -> None:
         """Bring one file up to date; `content` is asked for only when it is to be written."""
+        file = self._put(path, cid, content)
+        self.files.append(file)
+        if file.status not in {"kept", "failed"}:
+            self.known[path] = cid
+
+    def _put(self, path: str, cid: str, content: Callable[[], bytes]) -> PulledFile:
         target = self.folder / path
+        if len(target.name.encode()) > _LONGEST_NAME:
+            return PulledFile(path, "failed", cid, "its record key is too long for a file name")
         present = _cid_of(target)
         if present == cid:
             return PulledFile(path, "unchanged", cid)
-        if present is not None and present != self.known.get(path) and not self.force:
+        if present is not None and present != self.known.get(path) and not self._force:
             reason = "was changed here since it was pulled; --force replaces it"
             return PulledFile(path, "kept", cid, reason)
         try:
             body = content()
         except RepoRefused as error:
             return PulledFile(path, "failed", cid, error.message)
-        self._make(target.parent)
+        self.make(target.parent)
         write_atomically(target, body, durable=False)
         return PulledFile(path, "new" if present is None else "updated", cid)
 
-    def _make(self, parent: Path) -> None:
+    def make(self, folder: Path) -> None:
+        """Make a folder, which must not lead elsewhere. Raises StateError."""
         try:
-            parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StateError(
-                f"{parent}: {error.strerror}", remedy="make the folder writable, or use --out"
+                f"{folder}: {error.strerror}", remedy="make the folder writable, or use --out"
             ) from error
-        if not parent.resolve().is_relative_to(self.folder.resolve()):
+        if not folder.resolve().is_relative_to(self.folder.resolve()):
             raise StateError(
-                f"{parent} leads out of {self.folder}", remedy="remove the symbolic link there"
+                f"{folder} leads out of {self.folder}", remedy="remove the symbolic link there"
             )
+
+
+def _write(
+    repo: Repo, records: Sequence[RemoteRecord], writer: _Writer, progress: Progress
+) -> None:
+    progress.stage("writing records", len(records))
+    for record in records:
+        path = f"{record.collection}/{escape_rkey(record.rkey)}.json"
+        writer.put(path, record.cid, partial(_text, record.value))
+        progress.advance()
+    cids = sorted({str(blob.cid) for record in records for blob in blob_refs(record.value)})
+    progress.stage("fetching blobs", len(cids))
+
+    def fetch(cid: str) -> None:
+        writer.put(f"blobs/{cid}", cid, partial(repo.fetch_blob, cid))
+        progress.advance()
+
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        list(pool.map(fetch, cids))
+    writer.files.sort(key=lambda file: (file.path.startswith("blobs/"), file.path))
+
+
+def _text(value: Value) -> bytes:
+    return data.dumps(value).encode()
+
+
+def _gone(writer: _Writer, before: _Manifest | None) -> None:
+    """Report what an earlier pull wrote and the repo no longer has; its files stay."""
+    written = {file.path for file in writer.files}
+    for path, cid in sorted((before.files if before else {}).items()):
+        if path in written:
+            continue
+        if (writer.folder / path).exists():
+            reason = "is no longer in the repo; the file stays"
+            writer.files.append(PulledFile(path, "gone", cid, reason))
+        else:
+            writer.known.pop(path, None)
+
+
+def _remember(writer: _Writer, did: str, rev: str, *, complete: bool) -> None:
+    """Write `pull.json`, if that changes it."""
+    manifest = _Manifest(
+        version=1, did=did, rev=rev, proof="listed", complete=complete, files=writer.known
+    )
+    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
+    writer.make(writer.folder)
+    path = writer.folder / MANIFEST
+    if not path.exists() or path.read_text("utf-8") != text:
+        write_atomically(path, text.encode())
 
 
 def _cid_of(path: Path) -> str | None:
@@ -243,64 +317,3 @@ def _cid_of(path: Path) -> str | None:
         return data.record_cid(data.loads(content))
     except data.DataError:
         return ""
-
-
-def _records(
-    records: Sequence[RemoteRecord], writer: _Writer, progress: Progress
-) -> Iterator[PulledFile]:
-    progress.stage("writing records", len(records))
-    for record in records:
-        path = f"{record.collection}/{escape_rkey(record.rkey)}.json"
-        yield writer.put(path, record.cid, partial(_text, record.value))
-        progress.advance()
-
-
-def _text(value: Value) -> bytes:
-    return data.dumps(value).encode()
-
-
-def _blobs(
-    repo: Repo, records: Sequence[RemoteRecord], writer: _Writer, progress: Progress
-) -> Iterator[PulledFile]:
-    cids = sorted({str(blob.cid) for record in records for blob in blob_refs(record.value)})
-    progress.stage("fetching blobs", len(cids))
-
-    def fetch(cid: str) -> PulledFile:
-        file = writer.put(f"blobs/{cid}", cid, lambda: repo.fetch_blob(cid))
-        progress.advance()
-        return file
-
-    with ThreadPoolExecutor(DOWNLOADS) as pool:
-        yield from pool.map(fetch, cids)
-
-
-def _gone(
-    before: _Manifest | None, files: Sequence[PulledFile], selection: Selection
-) -> Iterator[PulledFile]:
-    """Yield what an earlier pull wrote and the whole repo no longer has; the files stay."""
-    if before is None or selection.collections:
-        return
-    present = {file.path for file in files}
-    for path, cid in sorted(before.files.items()):
-        if path not in present:
-            yield PulledFile(path, "gone", cid, "is no longer in the repo; the file stays")
-
-
-def _remember(
-    repo: Repo,
-    snapshot: Snapshot,
-    before: _Manifest | None,
-    files: Sequence[PulledFile],
-    folder: Path,
-) -> None:
-    known = dict(before.files) if before else {}
-    known |= {file.path: file.cid for file in files if file.status not in {"kept", "failed"}}
-    manifest = _Manifest(
-        version=1, did=repo.did, rev=snapshot.commit.rev, proof="listed", files=known
-    )
-    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
-    if not folder.is_dir():
-        _Writer(folder, {}, force=False)._make(folder)
-    path = folder / MANIFEST
-    if not path.exists() or path.read_text("utf-8") != text:
-        write_atomically(path, text.encode())

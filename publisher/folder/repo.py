@@ -168,6 +168,10 @@ class FolderRepo:
             )
         return content
 
+    def authenticate(self) -> None:
+        """Make sure that the signing key is here and is the repo's. Raises RepoUnavailable."""
+        self._signing_key()
+
     def upload_blob(self, content: bytes, mime_type: str) -> None:
         """Keep a blob for records to refer to; until one does, it can't be fetched.
 

@@ -117,6 +117,10 @@ class PdsRepo:
             )
         return content
 
+    def authenticate(self) -> None:
+        """Log in, if that hasn't happened yet. Raises CredentialError, IdentityError, …."""
+        self._login.account()
+
     def upload_blob(self, content: bytes, mime_type: str) -> None:
         """Make the repo hold a blob; it stays only once a record refers to it."""
         cid = blob_cid(content)

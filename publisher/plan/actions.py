@@ -17,13 +17,19 @@ Remote: TypeAlias = Mapping[Nsid, Mapping[Rkey, RemoteRecord]]
 
 @dataclass(frozen=True, slots=True)
 class LockEntry:
-    """A record as it was last published: `cid` all of it, `owned` the CID of `fields` alone."""
+    """A record as it was last published, and the document that it belongs to.
+
+    `cid` is that of the whole record, `owned` that of the `fields` that we decided, `content` left
+    out; `content` is the CID of that field alone, since another app may take it over.
+    """
 
     key: str
+    path: str
     collection: Nsid
     rkey: Rkey
     cid: str
     owned: str
+    content: str | None
     fields: frozenset[str]
 
 
@@ -99,10 +105,11 @@ Action: TypeAlias = Create | Update | Adopt | Unchanged | Orphan | Forget | Conf
 class State:
     """What earlier runs left: `entries` from the lock, `intents` written down before sending.
 
-    `held` are keys of documents that are there but can't be judged now (invalid, unreadable):
-    their entries and records are left alone.
+    `present` are the paths of all files, drafts too; `held` those of documents that can't be judged
+    now (invalid, unreadable): their entries and records are left alone.
     """
 
     entries: Mapping[str, LockEntry] = field(default_factory=dict)
     intents: Sequence[LockEntry] = ()
     held: frozenset[str] = frozenset()
+    present: frozenset[str] = frozenset()

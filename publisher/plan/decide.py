@@ -24,6 +24,8 @@ from publisher.plan.matching import Match, Matching
 from publisher.record import Record, owned_cid
 from publisher.syntax import Did, Rkey
 
+CONTENT = frozenset({"content"})
+
 
 def plan(
     did: Did,
@@ -34,7 +36,7 @@ def plan(
     formerly: Sequence[str] = (),
 ) -> list[Action]:
     """Return one action for each record, in their order, then those for lines of the lock."""
-    matching = Matching(did, remote, state, frozenset(formerly))
+    matching = Matching(did, remote, state, formerly)
     matching.run(records)
     actions: list[Action] = []
     for record in records:
@@ -52,12 +54,22 @@ def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntr
     owned = record.owned_over(value)
     return LockEntry(
         record.key,
+        record.path,
         record.collection,
         rkey,
         data.record_cid(dict(value)),
-        owned_cid(value, owned),
+        owned_cid(value, owned - CONTENT),
+        owned_cid(value, CONTENT) if "content" in owned else None,
         owned,
     )
+
+
+def agrees(value: Mapping[str, Value], base: LockEntry, owned: frozenset[str]) -> bool:
+    """Tell whether the fields that we wrote are as we left them, of those that are ours now."""
+    if owned_cid(value, base.fields - CONTENT) != base.owned:
+        return False
+    judged = "content" in base.fields & owned
+    return not judged or owned_cid(value, CONTENT) == base.content
 
 
 def changed_fields(ours: Mapping[str, Value], theirs: Mapping[str, Value]) -> tuple[str, ...]:
@@ -82,8 +94,8 @@ def _decide(record: Record, match: Match, remote: Remote) -> Action:
     if data.record_cid(value) == theirs.cid:
         return Unchanged(record, rkey, value)
     changed = changed_fields(value, theirs.value)
-    ours = record.owned_over(theirs.value)
-    if any(owned_cid(theirs.value, base.fields & ours) == base.owned for base in match.bases):
+    owned = record.owned_over(theirs.value)
+    if any(agrees(theirs.value, base, owned) for base in match.bases):
         return Update(record, rkey, value, theirs.cid, changed)
     if match.bases:
         return Conflict(record, rkey, *_both_changed(record, match.bases), changed)
@@ -107,7 +119,7 @@ def _both_changed(record: Record, bases: Iterable[LockEntry]) -> tuple[str, str]
         "to keep the record's text, copy it into the document (`publisher pull` brings it); "
         "to publish the document over it, delete its line in publisher.lock"
     )
-    if any(owned_cid(record.value, base.fields) == base.owned for base in bases):
+    if any(agrees(record.value, base, record.owned) for base in bases):
         return "its record was changed in the repo since it was last published", remedy
     return "both the document and its record changed since it was last published", remedy
 

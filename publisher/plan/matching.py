@@ -26,7 +26,7 @@ from publisher.plan.actions import (
 )
 from publisher.record import SALTS, Record, derived_rkey, fingerprint
 from publisher.repo import RemoteRecord
-from publisher.syntax import Did, Nsid
+from publisher.syntax import Did, Nsid, Rkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Match:
 class Matching:
     """The stages; each claims records for documents that have none yet."""
 
-    def __init__(self, did: Did, remote: Remote, state: State, formerly: frozenset[str]) -> None:
+    def __init__(self, did: Did, remote: Remote, state: State, formerly: Sequence[str]) -> None:
         self.did = did
         self.remote = remote
         self.state = state
@@ -51,6 +51,7 @@ class Matching:
         self.intents: dict[str, list[LockEntry]] = {}
         for intent in state.intents:
             self.intents.setdefault(intent.key, []).append(intent)
+        self.by_path = {entry.path: entry for entry in state.entries.values()}
         self.matches: dict[str, Match] = {}
         self.conflicts: dict[str, Conflict] = {}
         self.claimed: set[Place] = set()
@@ -62,7 +63,7 @@ class Matching:
             self._locked,
             self._derived,
         )
-        self._hold()
+        self._hold(records)
         for stage in stages:
             for record in self._open(records):
                 stage(record)
@@ -71,13 +72,14 @@ class Matching:
         self._candidates(records)
 
     def left_over(self, records: Sequence[Record]) -> Iterator[Action]:
-        """Yield what becomes of the entries whose document is gone."""
-        used = {key for record in records for key in (record.key, record.path)}
+        """Yield what becomes of the entries whose document is gone, or a draft now."""
+        used = {name for record in records for name in (record.key, record.path)}
+        matched = {match.place for match in self.matches.values()}
         for key, entry in sorted(self.state.entries.items()):
             place = (entry.collection, entry.rkey)
-            if key in used or key in self.state.held:
+            if used & {key, entry.path} or entry.path in self.state.held:
                 continue
-            there = self._at(place) and place not in self.claimed
+            there = self._at(place) and place not in matched
             yield Orphan(entry) if there else Forget(entry)
 
     def create(self, record: Record) -> Action:
@@ -100,34 +102,42 @@ class Matching:
     def _claim(self, record: Record, match: Match) -> None:
         if match.place in self.claimed:
             reason = f"another document has the record {match.place[1]} already"
-            self.conflicts[record.key] = Conflict(
-                record, match.place[1], reason, "name another rkey, or none"
-            )
+            self._conflict(record, match.place[1], reason, "name another rkey, or none")
             return
         self.claimed.add(match.place)
         self.matches[record.key] = match
 
-    def _hold(self) -> None:
-        for key in self.state.held:
-            if entry := self.state.entries.get(key):
+    def _hold(self, records: Sequence[Record]) -> None:
+        """Keep the records of documents that are there, but invalid or drafts, from the others."""
+        absent = (self.state.held | self.state.present) - {record.path for record in records}
+        for entry in self.state.entries.values():
+            if entry.path in absent:
                 self.claimed.add((entry.collection, entry.rkey))
 
     def _bases(self, record: Record) -> tuple[LockEntry, ...]:
-        keys = dict.fromkeys((record.key, record.path))
-        known = [self.state.entries[key] for key in keys if key in self.state.entries]
-        return (*known, *(intent for key in keys for intent in self.intents.get(key, ())))
+        """Return what is known of a document by its key or its path, the lock's line first."""
+        known = dict.fromkeys(
+            entry
+            for name in (record.key, record.path)
+            for entry in (self.state.entries.get(name), self.by_path.get(name))
+            if entry is not None
+        )
+        names = dict.fromkeys((record.key, record.path))
+        return (*known, *(intent for name in names for intent in self.intents.get(name, ())))
 
     def _is_locked(self, base: LockEntry) -> bool:
         return self.state.entries.get(base.key) is base
 
     def _named(self, record: Record) -> None:
         rkey = record.rkey
-        if record.at_uri and record.at_uri.authority == self.did:
-            rkey = record.at_uri.rkey or rkey
+        if (uri := record.at_uri) and uri.authority == self.did:
+            rkey = uri.rkey or rkey
+            if uri.collection != record.collection:
+                reason = f"atUri names a record of {uri.collection}"
+                self._conflict(record, rkey, reason, "correct it, or leave it out")
+                return
         if rkey is not None:
-            bases = tuple(base for base in self._bases(record) if base.rkey == rkey)
-            expected = any(self._is_locked(base) for base in bases)
-            self._claim(record, Match((record.collection, rkey), bases=bases, expected=expected))
+            self._claim_with_bases(record, (record.collection, rkey), self._bases(record))
 
     def _locked(self, record: Record) -> None:
         bases = self._bases(record)
@@ -135,18 +145,40 @@ class Matching:
             return
         place = (bases[0].collection, bases[0].rkey)
         if place[0] == record.collection:
-            expected = self._is_locked(bases[0])
-            self._claim(record, Match(place, bases=bases, expected=expected))
+            self._claim_with_bases(record, place, bases)
+        elif self._at(place):
+            self._published_elsewhere(record, bases[0])
+
+    def _claim_with_bases(self, record: Record, place: Place, bases: Sequence[LockEntry]) -> None:
+        """Claim a record; another that the lock has for this document is never left behind."""
+        here = tuple(base for base in bases if (base.collection, base.rkey) == place)
+        for base in bases:
+            other = (base.collection, base.rkey)
+            if base not in here and self._is_locked(base) and self._at(other):
+                self._published_elsewhere(record, base)
+                return
+        expected = any(self._is_locked(base) for base in here)
+        self._claim(record, Match(place, bases=here, expected=expected))
+
+    def _published_elsewhere(self, record: Record, base: LockEntry) -> None:
+        self.claimed.add((base.collection, base.rkey))
+        reason = f"it was published as {base.collection}/{base.rkey}, which is still there"
+        remedy = "keep its rkey and $type; or delete that record, and its line in publisher.lock"
+        self._conflict(record, base.rkey, reason, remedy)
+
+    def _conflict(self, record: Record, rkey: Rkey | None, reason: str, remedy: str) -> None:
+        self.conflicts[record.key] = Conflict(record, rkey, reason, remedy)
 
     def _derived(self, record: Record) -> None:
         if not self.remote.get(record.collection):
             return
-        for salt in SALTS:
-            place = (record.collection, derived_rkey(record, self.did, salt))
-            theirs = self._at(place)
-            if theirs and place not in self.claimed and self._same_site(record, theirs):
-                self._claim(record, Match(place))
-                return
+        for site in (record.site, *self.formerly):
+            for salt in SALTS:
+                place = (record.collection, derived_rkey(record, self.did, salt, site))
+                theirs = self._at(place)
+                if theirs and place not in self.claimed and self._same_site(record, theirs):
+                    self._claim(record, Match(place))
+                    return
 
     def _same_site(self, record: Record, theirs: RemoteRecord) -> bool:
         site = theirs.value.get("site")
@@ -172,12 +204,13 @@ class Matching:
 
     def _moved(self, records: Sequence[Record]) -> Iterator[tuple[Record, Match]]:
         """A lock entry whose file is gone and a new document that is the same by its traits."""
-        present = {key for record in records for key in (record.key, record.path)}
+        present = {name for record in records for name in (record.key, record.path)}
+        present |= self.state.present
         by_trait = _by_trait(records)
         for key, entry in self.state.entries.items():
             place = (entry.collection, entry.rkey)
             theirs = self._at(place)
-            if key in present or key in self.state.held or place in self.claimed or not theirs:
+            if present & {key, entry.path} or place in self.claimed or not theirs:
                 continue
             for record in _sharing(theirs, by_trait):
                 if self._same_site(record, theirs):
@@ -192,7 +225,8 @@ class Matching:
                     continue
                 low = syntax.tid_value(theirs.rkey) & ((1 << 30) - 1)
                 for record in _sharing(theirs, by_trait):
-                    marks = {fingerprint(record, self.did, salt) for salt in SALTS}
+                    sites = (record.site, *self.formerly)
+                    marks = {fingerprint(record, self.did, n, s) for n in SALTS for s in sites}
                     if low in marks and self._same_site(record, theirs):
                         yield record, Match((collection, theirs.rkey))
 
