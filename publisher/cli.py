@@ -139,7 +139,9 @@ def publish(
     from publisher.commands.publish import publish as run
 
     options = Options(tuple(paths), dry_run, adopt, "account" in allow, max_wait)
-    _finish(lambda progress: run(_config(config, paths), options, _ask_secret, progress), format)
+    _finish(
+        lambda progress: run(_config(config, paths), options, _asking(progress), progress), format
+    )
 
 
 @cli.command()
@@ -213,7 +215,7 @@ def login(
     from publisher.commands.account import login as run
 
     target = _target(repo, pds, plc, config)
-    _finish(lambda _progress: run(target, _ask_secret, os.environ), format, quiet=True)
+    _finish(lambda progress: run(target, _asking(progress), os.environ), format, quiet=True)
 
 
 @cli.command()
@@ -400,10 +402,16 @@ def _nsid(text: str) -> Any:
         raise click.UsageError(f"--collection {text!r} {error}") from error
 
 
-def _ask_secret(question: str) -> str | None:
-    from publisher.credentials import ask_terminal
+def _asking(progress: Progress) -> Callable[[str], str | None]:
+    """Return what asks for a password on the terminal, the progress bar put aside."""
 
-    return ask_terminal(question)
+    def ask(question: str) -> str | None:
+        from publisher.credentials import ask_terminal
+
+        with progress.paused():
+            return ask_terminal(question)
+
+    return ask
 
 
 def _ask(question: str, default: str | None) -> str | None:

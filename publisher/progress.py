@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
@@ -14,6 +15,9 @@ class Progress(Protocol):
     def advance(self, steps: int = 1) -> None:
         """Count steps of the current stage. Called from any thread."""
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Leave the terminal to a question while the context lasts."""
+
 
 class Silent:
     """Listens to nothing."""
@@ -23,3 +27,7 @@ class Silent:
 
     def advance(self, steps: int = 1) -> None:
         """Ignore the steps."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Have nothing to leave."""
+        return nullcontext()

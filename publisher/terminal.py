@@ -94,6 +94,15 @@ class _Bar:
         if self._task is not None:
             self._bars.advance(self._task, steps)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away while somebody is asked something."""
+        self._bars.stop()
+        try:
+            yield
+        finally:
+            self._bars.start()
+
 
 def _console(stream: TextIO) -> Console:
     from rich.console import Console

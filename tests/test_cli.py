@@ -10,10 +10,14 @@ import select
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from tests.reference_pds import Account, ReferencePds
 from tests.site import make_site, run
 
 ROOT = Path(__file__).parents[1]
@@ -175,7 +179,34 @@ def test_completion_completes(tmp_path: Path) -> None:
     assert "publish" in done.stdout
 
 
-def on_a_terminal(*arguments: str, folder: Path, environment: dict[str, str]) -> str:
+def test_the_question_for_a_password_is_left_standing_by_the_progress_bar(
+    pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    site = make_site(tmp_path / "site", repo=account.handle, pds=pds.url, plc=pds.plc)
+    site.write("a.md")
+    question = f"App password of {account.handle}: "
+
+    shown = on_a_terminal(
+        "publish",
+        folder=site.root,
+        environment={},
+        answers={question: account.app_password},
+    )
+
+    before, asked, after = shown.partition(question)
+    assert asked
+    assert re.match(r"\r?\n", after)
+    assert before.endswith(("\x1b[2K", "\x1b[?25h"))
+    assert account.app_password not in shown
+    assert "1 created" in after
+
+
+def on_a_terminal(
+    *arguments: str,
+    folder: Path,
+    environment: dict[str, str],
+    answers: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Run the command on a pseudo-terminal and return what it shows."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
@@ -196,6 +227,10 @@ def on_a_terminal(*arguments: str, folder: Path, environment: dict[str, str]) ->
         if not part:
             break
         shown += part
+        for question, answer in answers.items():
+            if shown.endswith(question.encode()):
+                time.sleep(0.5)  # what a bar would write over the question comes now
+                os.write(leader, answer.encode() + b"\n")
     os.close(leader)
     process.wait(timeout=60)
     return shown.decode()
