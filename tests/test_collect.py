@@ -98,8 +98,8 @@ def test_only_what_is_valid_or_unknown_has_a_record(catalog: Catalog) -> None:
 BAD: dict[str, tuple[str, str | bytes, str, str]] = {
     "broken YAML": ("a.md", "---\ntitle: [T\nx: 1\n---\n", "front-matter", "line 3, column 2"),
     "broken TOML": ("a.md", "+++\ntitle = T\n+++\n", "front-matter", "line 2, column 9"),
-    "broken JSON head": ("a.md", '{"title": "T",}\n', "front-matter", "line 1, column 15"),
-    "broken JSON": ("a.json", '{"$type": "T",}', "json-syntax", "line 1, column 15"),
+    "broken JSON head": ("a.md", '{"title": "T" 1}\n', "front-matter", "line 1, column 15"),
+    "broken JSON": ("a.json", '{"$type": "T" 1}', "json-syntax", "line 1, column 15"),
     "no front matter": ("a.md", "# Hello\n", "front-matter", "there is no front matter"),
     "open front matter": ("a.md", f"---\n{HEAD}", "front-matter", "the --- is never closed"),
     "duplicate key in YAML": (
@@ -449,3 +449,17 @@ def test_the_samples_are_valid_but_for_one_draft(catalog: Catalog) -> None:
     project = Config(seeds, None, settings)
     drafts = [item.key for item in checked(catalog, project) if item.status != "valid"]
     assert drafts == ["blog/ferry-berth.md"]
+
+
+def test_a_record_is_measured_wherever_its_bytes_are(catalog: Catalog) -> None:
+    put("a.json", record(extra=[{"t": "x" * 100_000}] * 20))
+    assert seen(checked(catalog)) == [("a.json", "invalid", ["record-size"])]
+
+
+def test_two_documents_that_name_one_record_name_each_other(catalog: Catalog) -> None:
+    put("a.md", markdown(f"{HEAD}rkey: 3lzzzzzzzzz22\n"))
+    put("site.standard.document/3lzzzzzzzzz22.json", record(path="/b"))
+    assert [item.findings[0].message for item in checked(catalog)] == [
+        "site.standard.document/3lzzzzzzzzz22.json names the record 3lzzzzzzzzz22 too",
+        "a.md names the record 3lzzzzzzzzz22 too",
+    ]

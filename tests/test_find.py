@@ -117,3 +117,23 @@ def test_a_file_whose_name_is_no_utf8_is_refused() -> None:
         pytest.skip("this file system has only names in UTF-8")
     message = "the file's name is not UTF-8"
     assert read_here("\udcff.md") == (Finding("", "file-name", message, "error", "rename it"),)
+
+
+def test_linked_folders_are_read_once_each(tmp_path: Path) -> None:
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.md").touch()
+    (tmp_path / "posts").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(elsewhere)
+
+    assert keys() == ["posts/a.md"]
+
+
+def test_what_is_no_file_is_left_out_and_a_dangling_link_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    (tmp_path / "lost.md").symlink_to(tmp_path / "gone.md")
+
+    assert keys() == ["lost.md"]
+    found = read(source_of(tmp_path / "lost.md", tmp_path), Context(tmp_path, tmp_path))
+    message, remedy = "No such file or directory", "mend the link, or remove it"
+    assert found.findings == (Finding("", "unreadable", message, "error", remedy),)

@@ -83,7 +83,7 @@ def test_yaml_may_merge_a_mapping_that_stands_elsewhere() -> None:
         ("---\njust text\n---\n", "line 1: the front matter is no mapping of names to values"),
         ("+++\na = 1\nb = T\n+++\n", "Invalid value (at line 3, column 5) (TOML)"),
         ("+++\na = 1\na = 2\n+++\n", "Cannot overwrite a value (at line 3, column 6) (TOML)"),
-        ('{"a": 1,}\n', "line 1, column 9: Expecting property name"),
+        ('{"a": 1 2}\n', "line 1, column 9: Expecting ',' delimiter"),
         ('{\n"a": 1\n', "Expecting ',' delimiter (JSON)"),
         ('{"a": 1, "a": 2}', "the key 'a' stands twice (JSON)"),
         ('{"b": {"a": 1, "a": 2}}', "the key 'a' stands twice (JSON)"),

@@ -77,7 +77,7 @@ def test_every_key_has_a_comment() -> None:
         ("hugo.json", '{"baseURL": "https://alice.example/"}'),
         ("config.toml", 'base_url = "https://alice.example"\n'),
         ("config.toml", 'baseURL = "https://alice.example"\n'),
-        ("_config.yml", "url: https://alice.example\nbaseurl: /blog\n"),
+        ("_config.yml", 'url: https://alice.example\nbaseurl: ""\n'),
         (
             "mkdocs.yml",
             "site_url: https://alice.example/\n"
@@ -200,3 +200,15 @@ def test_values_are_written_as_toml_has_them() -> None:
 def test_a_folder_that_is_not_there_is_an_error() -> None:
     with pytest.raises(StateError, match="No such file or directory"):
         init(Path.cwd() / "gone", {"repo": "alice.example", "site": SITE}, nobody, {})
+
+
+def test_the_base_and_the_zone_of_a_jekyll_site_are_taken_over() -> None:
+    put("_config.yml", "url: https://alice.example\nbaseurl: /blog/\ntimezone: Asia/Tokyo\n")
+    run()
+    found = written()
+    assert (found["site"], found["timezone"]) == (f"{SITE}/blog", "Asia/Tokyo")
+
+
+def test_a_site_may_be_given_with_its_last_slash() -> None:
+    run(site=f"{SITE}/")
+    assert written()["site"] == SITE

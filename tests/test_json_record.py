@@ -183,3 +183,11 @@ def test_what_is_no_record_is_one_error_with_its_place(
     (finding,) = found.findings
     assert (finding.severity, finding.pointer) == ("error", pointer)
     assert message in finding.message
+
+
+def test_only_documents_have_covers_that_are_paths() -> None:
+    value = {"$type": "com.example.thing", "coverImage": "https://a.example/x.png"}
+    found = reading(value)
+    assert found.findings == ()
+    assert found.document
+    assert found.document.value == value

@@ -237,6 +237,7 @@ def test_runs_may_follow_each_other() -> None:
         pass
     with one_run(Path.cwd(), DID) as journal:
         journal.write([entry("a.md")])
+    assert read_journal(Path.cwd(), DID) == [entry("a.md")]
 
 
 def refuse(number: int) -> object:

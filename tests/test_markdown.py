@@ -120,7 +120,7 @@ def test_of_two_names_for_one_field_the_surer_is_used_and_that_is_said() -> None
     found = reading(f"title: T\ndate: 2020-01-01T00:00:00Z\npublishedAt: {DATE}\n")
     assert found.document
     assert found.document.value["publishedAt"] == "2026-02-05T16:32:10.000Z"
-    message = "publishedAt and date say the same; publishedAt is used"
+    message = "publishedAt and date are both given; publishedAt is used"
     assert found.findings == (Finding("/date", "front-matter-twice", message, "info"),)
 
 
@@ -265,3 +265,28 @@ def test_a_file_that_is_no_utf8_is_refused_with_the_place() -> None:
     found = read(Source(path, "latin.md"), Context(path.parent, path.parent))
     message = "byte 14 is not UTF-8"
     assert found.findings == (Finding("", "utf-8", message, "error", "save it as UTF-8"),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "pointer", "message"),
+    [
+        ("pubDate: Jul 08 2022", "/pubDate", "pubDate is 'Jul 08 2022'"),
+        ("lastmod: never", "/lastmod", "lastmod is 'never'"),
+        ("image: gone.png", "/image", "the cover gone.png isn't there"),
+        ("heroImage: gone.png", "/heroImage", "the cover gone.png isn't there"),
+        ("summary: [a]", "/summary", "summary: "),
+    ],
+)
+def test_a_fault_is_told_under_the_name_that_the_author_used(
+    lines: str, pointer: str, message: str
+) -> None:
+    head = HEAD if "pubDate" not in lines else "title: T\n"
+    (finding,) = reading(f"{head}{lines}\n").findings
+    assert finding.pointer == pointer
+    assert message in finding.message
+
+
+@pytest.mark.parametrize("slug", ["../../x", "a?b", "a#b", "a//b", ".", "a\\\\b"])
+def test_a_slug_that_is_no_part_of_a_path_is_an_error(slug: str) -> None:
+    (finding,) = reading(f'{HEAD}slug: "{slug}"\n').findings
+    assert (finding.severity, finding.pointer, finding.code) == ("error", "/slug", "path")

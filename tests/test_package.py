@@ -92,4 +92,6 @@ def test_the_installed_command_runs_the_demo_in_an_empty_folder(
     environment.pop("PYTHONPATH", None)
     # There is no keyring in an environment that knows nothing of the tests.
     del environment["PYTHON_KEYRING_BACKEND"]
-    succeed(installed, "demo", cwd=tmp_path, env=environment)
+    shown = succeed(installed, "demo", cwd=tmp_path, env=environment)
+    assert shown.count(" = bafyrei") == 11
+    assert "11 unchanged" in shown

@@ -381,6 +381,7 @@ def test_localhost_and_its_address_are_one_pds(
 ) -> None:
     pds.point_elsewhere(account.did, pds.url.replace("localhost", "127.0.0.1"))
     write(repo, note())
+    assert len(repo.read([NOTE]).records[NOTE]) == 1
 
 
 def test_a_did_document_that_does_not_name_the_handle_stops_before_a_write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 
 from publisher import lexicon
 from publisher.config import Config, Rule
-from publisher.data import Value, to_plain
+from publisher.data import Value, encode, to_plain
 from publisher.documents import (
     DOCUMENT,
     READERS,
@@ -164,11 +165,10 @@ def _size(record: Record) -> list[Finding]:
 
 
 def _json_size(value: dict[str, Value]) -> int:
-    texts = [text for text in value.values() if isinstance(text, str)]
-    if sum(map(len, texts)) + len(str(value.get("content", ""))) < MAX_BYTES // 8:
-        return 0
-    import json  # only for the few that may be too large
-
+    """Return the bytes of the record's JSON, or less where it is far from the limit."""
+    size = len(encode(value))
+    if size < MAX_BYTES // 2:
+        return size
     return len(json.dumps(to_plain(value), ensure_ascii=False).encode())
 
 
@@ -183,6 +183,8 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
         if record.collection == DOCUMENT and isinstance(path, str):
             groups.setdefault(("path", record.site, path), []).append(item)
         groups.setdefault(("key", record.key), []).append(item)
+        if record.rkey is not None:
+            groups.setdefault(("rkey", record.collection, record.rkey), []).append(item)
     faults: dict[str, list[Finding]] = {}
     for kind, group in groups.items():
         for item in group if len(group) > 1 else []:
@@ -201,5 +203,9 @@ def _duplicate(kind: object, others: str) -> Finding:
         message = f"{others} has the path {kind[2]} too"
         remedy = "give each document its own path or slug"
         return Finding("/path", "duplicate-path", message, "error", remedy)
+    if isinstance(kind, tuple) and kind[0] == "rkey":
+        message = f"{others} names the record {kind[2]} too"
+        remedy = "give each document its own rkey, or none"
+        return Finding("/rkey", "duplicate-rkey", message, "error", remedy)
     message, remedy = f"{others} has the same id", "give each document its own id"
     return Finding("/id", "duplicate-id", message, "error", remedy)

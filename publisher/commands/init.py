@@ -89,6 +89,8 @@ def init(
         if key not in found:
             found[key] = (_asked(key, question, ask), "asked")
     settings = {key: value for key, (value, _) in found.items()}
+    if settings["site"].startswith("https://"):
+        settings["site"] = settings["site"].rstrip("/")
     checked = validated(settings, path)
     write_atomically(path, _text(checked).encode())
     origins = {key: origin for key, (_, origin) in found.items()}
@@ -103,7 +105,7 @@ def _asked(key: str, question: str, ask: Ask) -> str:
 
 
 def _found_out(folder: Path, environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    found = {"documents": (".", "default"), "timezone": _zone(environment)}
+    found = {"documents": (".", "default"), "timezone": _zone(folder, environment)}
     for name in _FOLDERS:
         if (folder / name).is_dir():
             found["documents"] = (name, f"{name}/ is here")
@@ -115,9 +117,11 @@ def _found_out(folder: Path, environment: Mapping[str, str]) -> dict[str, tuple[
 
 def _site(folder: Path) -> tuple[str, str] | None:
     for name, key in _GENERATORS:
-        address = _table(folder / name).get(key)
+        table = _table(folder / name)
+        address = table.get(key)
         if isinstance(address, str) and address.startswith("https://"):
-            return address.rstrip("/"), name
+            below = str(table.get("baseurl") or "").strip("/") if key == "url" else ""
+            return "/".join(part for part in (address.rstrip("/"), below) if part), name
     for name, pattern in _SCRIPTS:
         match = pattern.search(_read(folder / name))
         if match and match[1].startswith("https://"):
@@ -154,8 +158,12 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _zone(environment: Mapping[str, str]) -> tuple[str, str]:
-    found = [(environment.get("TZ", "").lstrip(":"), "TZ")]
+def _zone(folder: Path, environment: Mapping[str, str]) -> tuple[str, str]:
+    found = [
+        (str(_table(folder / name).get(key, "")), name)
+        for name, key in (("hugo.toml", "timeZone"), ("_config.yml", "timezone"))
+    ]
+    found.append((environment.get("TZ", "").lstrip(":"), "TZ"))
     link = Path("/etc/localtime")
     if link.is_symlink() and (match := _ZONE_LINK.search(str(link.resolve()))):
         found.append((match[1], str(link)))

@@ -48,8 +48,9 @@ _SECTION_PAGES = frozenset({"_index.md", "_index.markdown"})
 def find(folder: Path) -> Iterator[Source]:
     """Yield the documents below a folder, in the order of their keys.
 
-    Left out: hidden folders, node_modules, section pages (`_index.md`), and folders that a pull
-    wrote (they hold `pull.json`), unless `folder` is one itself. Raises SourceError.
+    Symbolic links are followed. Left out: hidden folders, node_modules, section pages
+    (`_index.md`), and folders that a pull wrote (they hold `pull.json`), unless `folder` is one
+    itself. Raises SourceError.
     """
     yield from sorted(
         (source_of(path, folder) for path in _walk(folder)), key=lambda found: found.key
@@ -75,7 +76,9 @@ def read(source: Source, context: Context) -> Reading:
     try:
         content = source.path.read_bytes()
     except OSError as error:
-        finding = Finding("", "unreadable", str(error.strerror), "error", "make it readable")
+        lost = source.path.is_symlink() and not source.path.exists()
+        remedy = "mend the link, or remove it" if lost else "make it readable"
+        finding = Finding("", "unreadable", str(error.strerror), "error", remedy)
         return Reading(source, None, (finding,))
     return reader(source, content, context)
 
@@ -91,15 +94,20 @@ def _walk(folder: Path) -> Iterator[Path]:
             f"{folder}: there is no such folder",
             remedy="correct `documents` in publisher.toml, or create the folder",
         )
-    for parent, folders, files in os.walk(folder, onerror=_unreadable):
-        if "pull.json" in files and parent != str(folder):
+    seen: set[str] = set()
+    for parent, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen or ("pull.json" in files and parent != str(folder)):
             folders.clear()
             continue
+        seen.add(real)
         folders[:] = sorted(_kept(folders))
         for name in files:
-            known = Path(name).suffix.lower() in READERS
-            if known and not name.startswith(".") and name not in _SECTION_PAGES:
-                yield Path(parent, name)
+            path = Path(parent, name)
+            known = path.suffix.lower() in READERS
+            shown = not name.startswith(".") and name not in _SECTION_PAGES
+            if known and shown and (path.is_file() or (path.is_symlink() and not path.exists())):
+                yield path
 
 
 def _kept(folders: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from publisher import data, syntax
 from publisher.data import Cid, Value, blob_refs
 from publisher.documents.cover import read_cover
-from publisher.documents.model import Blob, Context, Document, Reading, Source
+from publisher.documents.model import DOCUMENT, Blob, Context, Document, Reading, Source
 from publisher.findings import Finding
 
 
@@ -75,7 +75,7 @@ def _cover(
     value: dict[str, Value], source: Source, context: Context, findings: list[Finding]
 ) -> Iterator[Blob]:
     name = value.get("coverImage")
-    if not isinstance(name, str):
+    if not isinstance(name, str) or value["$type"] != DOCUMENT:
         return
     cover = read_cover(name, source.path, context)
     if isinstance(cover, Finding):

@@ -8,6 +8,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from publisher import syntax
 from publisher.data import Value
@@ -33,7 +34,7 @@ NAMES = {
     "published": ("publishedAt", "publishDate", "pubDate", "date"),
     "updated": ("updatedAt", "updated", "lastmod"),
     "tags": ("tags",),
-    "cover": ("cover", "image"),
+    "cover": ("cover", "image", "heroImage"),
     "path": ("path",),
     "slug": ("slug",),
     "draft": ("draft",),
@@ -78,10 +79,11 @@ def read_markdown(source: Source, content: bytes, context: Context) -> Reading:
             "there is no front matter, so no title and no date",
             "begin the file with --- lines around title: and date:",
         )
-    named, findings = _rename(parts.head)
-    front, faults = _checked(named)
+    named, called, findings = _rename(parts.head)
+    front, faults = _checked(named, called)
     findings += faults
     built = _document(source, front, parts, context, findings)
+    findings = [_as_called(finding, called) for finding in findings]
     document = built if not faults and "publishedAt" in built.value else None
     if named.get("draft") is True:
         return Reading(source, document, tuple(map(_for_a_draft, findings)), draft=True)
@@ -96,8 +98,10 @@ def _unread(source: Source, code: str, message: str, remedy: str) -> Reading:
     return Reading(source, None, (Finding("", code, message, "error", remedy),))
 
 
-def _rename(head: dict[str, object]) -> tuple[dict[str, object], list[Finding]]:
-    """Return the head under our names, and what is odd about the author's."""
+def _rename(
+    head: dict[str, object],
+) -> tuple[dict[str, object], dict[str, str], list[Finding]]:
+    """Return the head under our names, the author's for each, and what is odd about them."""
     found: dict[str, tuple[int, str, object]] = {}
     findings: list[Finding] = []
     for name, value in head.items():
@@ -110,11 +114,25 @@ def _rename(head: dict[str, object]) -> tuple[dict[str, object], list[Finding]]:
         rank = [known.lower() for known in NAMES[field]].index(name.lower())
         if field in found:
             used, other = sorted((found[field][:2], (rank, name)))
-            message = f"{used[1]} and {other[1]} say the same; {used[1]} is used"
+            message = f"{used[1]} and {other[1]} are both given; {used[1]} is used"
             findings.append(Finding(pointer_to(other[1]), "front-matter-twice", message, "info"))
         if field not in found or rank < found[field][0]:
             found[field] = (rank, name, value)
-    return {field: _plain(field, value) for field, (_, _, value) in found.items()}, findings
+    named = {field: _plain(field, value) for field, (_, _, value) in found.items()}
+    return named, {field: name for field, (_, name, _) in found.items()}, findings
+
+
+def _as_called(finding: Finding, called: dict[str, str]) -> Finding:
+    """Put a finding about the cover or a date where the author wrote it."""
+    places = {"/coverImage": "cover", "/date": "published", "/updated": "updated"}
+    field = places.get(finding.pointer)
+    if field not in called or finding.code not in {"cover", "date"}:
+        return finding
+    name = called[field]
+    message = finding.message
+    if finding.code == "date":
+        message = name + message.removeprefix(finding.pointer[1:])
+    return replace(finding, pointer=pointer_to(name), message=message)
 
 
 def _misspelt(name: str) -> list[Finding]:
@@ -137,7 +155,9 @@ def _plain(field: str, value: object) -> object:
     return value
 
 
-def _checked(named: dict[str, object]) -> tuple[_FrontMatter, list[Finding]]:
+def _checked(
+    named: dict[str, object], called: dict[str, str]
+) -> tuple[_FrontMatter, list[Finding]]:
     """Return what can be used, and every fault; with a fault it only serves to find the others."""
     try:
         return _FrontMatter.model_validate(named), []
@@ -147,11 +167,13 @@ def _checked(named: dict[str, object]) -> tuple[_FrontMatter, list[Finding]]:
         name: value for name, value in named.items() if name not in {f["loc"][0] for f in faults}
     }
     front = _FrontMatter.model_validate({"title": "?", "published": None, **usable})
-    return front, [_fault(f["loc"], f["type"], f["msg"], f["input"]) for f in faults]
+    return front, [_fault(f, called) for f in faults]
 
 
-def _fault(place: tuple[int | str, ...], kind: str, message: str, value: object) -> Finding:
-    name = NAMES[str(place[0])][-1 if place[0] == "published" else 0]
+def _fault(fault: ErrorDetails, called: dict[str, str]) -> Finding:
+    place, kind, message, value = fault["loc"], fault["type"], fault["msg"], fault["input"]
+    field = str(place[0])
+    name = called.get(field, NAMES[field][-1 if field == "published" else 0])
     pointer = pointer_to(name, *place[1:])
     if kind == "missing":
         remedy = f"add {name} to the front matter"
@@ -232,6 +254,9 @@ def _path(front: _FrontMatter, source: Source, findings: list[Finding]) -> str:
     stem = name.rsplit(".", 1)[0]
     if front.slug is not None:
         stem = front.slug.strip("/")
+        if set("?#\\") & set(stem) or {"", ".", ".."} & set(stem.split("/")):
+            message, remedy = f"slug {front.slug!r} is no part of a path", "use words and hyphens"
+            findings.append(Finding("/slug", "path", message, "error", remedy))
     elif stem == "index":
         folder, _, stem = folder.rpartition("/")
     return quote("/" + "/".join(part for part in (folder, stem) if part), safe="/!$&'()*+,;=:@~")

@@ -7,8 +7,8 @@ that was ever published, so they change only with a major version.
 * A soft line break is a space (nothing between Chinese or Japanese characters), a hard one a line
   end. Code is kept as it stands.
 * Links give their text, images their alternative text, tables a line a row, cells by tabs.
-* HTML gives its text, white space in blocks of it collapsed as browsers do; scripts, styles,
-  comments and instructions give nothing. Footnotes follow at the end.
+* HTML gives its text, white space in blocks of it collapsed as browsers do; closed scripts
+  and styles, comments and instructions give nothing. Footnotes follow at the end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ _SPACES = re.compile(r"[ \t\n\r\f]+")
 _UNSEEN = re.compile(
     r"<!--(?:-?>|.*?(?:-->|\Z))|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL
 )  # where CommonMark ends them: html.parser ends some earlier, and each version differently
-_SILENT = {"script", "style", "template"}
+_SILENT = re.compile(r"<(script|style|template)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_SILENT_TAG = re.compile(r"</?(?:script|style|template)\b[^>]*>", re.IGNORECASE)  # not a pair
 _BLOCK_NAMES = (
     "address article aside blockquote caption dd details dialog div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol option p pre "
@@ -190,13 +191,10 @@ class _Text(HTMLParser):
     def __init__(self, *, collapse: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self.silent = 0
         self.preformatted = 0 if collapse else 1
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
-            self.silent += 1
-        elif tag in _OWN_LINE:
+        if tag in _OWN_LINE:
             self._end_line()
             self.preformatted += tag == "pre"
         elif tag == "br":
@@ -205,15 +203,11 @@ class _Text(HTMLParser):
             self.parts.append(dict(attrs).get("alt") or "")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _SILENT:
-            self.silent = max(0, self.silent - 1)
-        elif tag in _OWN_LINE:
+        if tag in _OWN_LINE:
             self._end_line()
             self.preformatted = max(0, self.preformatted - (tag == "pre"))
 
     def handle_data(self, data: str) -> None:
-        if self.silent:
-            return
         if not self.preformatted:
             data = _SPACES.sub(" ", data)
             if not self.parts or self.parts[-1].endswith((" ", "\n")):
@@ -233,6 +227,6 @@ def _html_text(html: str, *, collapse: bool) -> str:
     if "<" not in html and "&" not in html:
         return html
     parser = _Text(collapse=collapse)
-    parser.feed(_UNSEEN.sub("", html))
+    parser.feed(_SILENT_TAG.sub("", _SILENT.sub("", _UNSEEN.sub("", html))))
     parser.close()
     return "".join(parser.parts)
