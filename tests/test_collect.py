@@ -463,3 +463,14 @@ def test_two_documents_that_name_one_record_name_each_other(catalog: Catalog) ->
         "site.standard.document/3lzzzzzzzzz22.json names the record 3lzzzzzzzzz22 too",
         "a.md names the record 3lzzzzzzzzz22 too",
     ]
+
+
+def test_a_lexicon_of_the_project_replaces_the_bundled_one_and_that_is_said() -> None:
+    path = Path.cwd() / "lexicons/document.json"
+    path.parent.mkdir()
+    path.write_bytes((bundled("lexicons") / "site/standard/document.json").read_bytes())
+
+    (finding,) = load_catalog(config(lexicons="lexicons")).findings
+
+    assert (finding.code, finding.severity) == ("lexicon-replaced", "info")
+    assert finding.message.startswith("site.standard.document is taken from ")

@@ -43,9 +43,13 @@ class Checked:
 
 
 def load_catalog(config: Config) -> Catalog:
-    """Return the bundled lexicons and those of the config; the latter replace the former."""
-    folders = [bundled("lexicons")]
-    return lexicon.load(*folders, *([config.lexicons] if config.lexicons else []))
+    """Return the bundled lexicons and those of the config, which replace them, as is said."""
+    own = [config.lexicons] if config.lexicons else []
+    catalog = lexicon.load(bundled("lexicons"), *own)
+    for nsid in catalog.replaced:
+        message = f"{nsid} is taken from {config.lexicons}, not from those that come with publisher"
+        catalog.findings.append(Finding("", "lexicon-replaced", message, "info"))
+    return catalog
 
 
 def sources(config: Config, paths: Sequence[Path]) -> list[tuple[Source, Context]]:
