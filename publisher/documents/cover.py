@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from publisher.data import RAW, Cid
@@ -64,6 +66,7 @@ def _locate(name: str, beside: Path, context: Context) -> Path | None:
 def _measured(name: str, content: bytes, path: Path) -> Blob | Finding:
     from PIL import Image  # here, because most runs of most commands meet no cover
 
+    _load_readers()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -79,6 +82,13 @@ def _measured(name: str, content: bytes, path: Path) -> Blob | Finding:
     if mime_type == "image/png" and animated:
         mime_type = "image/apng"  # what servers find in the bytes
     return Blob(Cid.of(content, RAW), mime_type, len(content), path)
+
+
+@cache
+def _load_readers() -> None:
+    """Load the readers of the formats that count: by itself Pillow loads all of its fifty."""
+    for name in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
+        import_module(f"PIL.{name}ImagePlugin")
 
 
 def _refused(message: str, remedy: str) -> Finding:
