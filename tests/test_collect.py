@@ -431,6 +431,22 @@ def test_a_path_outside_the_folder_is_a_folder_of_its_own() -> None:
     assert (source.key, context.folder, context.root) == ("a.md", other, Path.cwd())
 
 
+def test_a_linked_folder_is_part_of_the_folder_of_documents() -> None:
+    linked = Path.cwd().parent / f"{Path.cwd().name}-linked"
+    linked.mkdir()
+    (linked / "a.md").write_text(markdown())
+    (Path.cwd() / "content").mkdir()
+    (Path.cwd() / "content/posts").symlink_to(linked)
+    ((source, context),) = sources(config(), [Path("content/posts")])
+    assert (source.key, context.root) == ("posts/a.md", Path.cwd())
+
+
+def test_a_link_that_leads_to_itself_stops_no_other(catalog: Catalog) -> None:
+    put("a.md", markdown())
+    (Path.cwd() / "content/b.md").symlink_to("b.md")
+    assert seen(checked(catalog)) == [("a.md", "valid", []), ("b.md", "invalid", ["unreadable"])]
+
+
 def test_lexicons_of_the_project_are_added_to_the_bundled_ones() -> None:
     main = {"type": "record", "key": "tid", "record": {"type": "object", "properties": {}}}
     file = {"lexicon": 1, "id": "com.example.thing", "defs": {"main": main}}
@@ -454,6 +470,28 @@ def test_the_samples_are_valid_but_for_one_draft(catalog: Catalog) -> None:
 def test_a_record_is_measured_wherever_its_bytes_are(catalog: Catalog) -> None:
     put("a.json", record(extra=[{"t": "x" * 100_000}] * 20))
     assert seen(checked(catalog)) == [("a.json", "invalid", ["record-size"])]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    ["\x01" * 160_000, [None] * 160_000, [{"$bytes": ""}] * 60_000],
+    ids=["control characters", "nulls", "empty bytes"],
+)
+def test_a_record_whose_json_is_much_longer_than_its_cbor_is_measured(
+    extra: object, catalog: Catalog
+) -> None:
+    put("a.json", record(extra=extra))
+    assert seen(checked(catalog)) == [("a.json", "invalid", ["record-size"])]
+
+
+def test_a_uri_and_an_rkey_may_name_one_record(catalog: Catalog) -> None:
+    uri = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/site.standard.document/3lzzzzzzzzz22"
+    put("a.md", markdown(f"{HEAD}rkey: 3lzzzzzzzzz22\natUri: {uri}\n"))
+    put("b.md", markdown(f"{HEAD}atUri: {uri}\n"))
+    assert seen(checked(catalog)) == [
+        ("a.md", "invalid", ["duplicate-rkey"]),
+        ("b.md", "invalid", ["duplicate-rkey"]),
+    ]
 
 
 def test_two_documents_that_name_one_record_name_each_other(catalog: Catalog) -> None:

@@ -129,6 +129,53 @@ def test_linked_folders_are_read_once_each(tmp_path: Path) -> None:
     assert keys() == ["posts/a.md"]
 
 
+def test_a_link_to_a_folder_that_is_here_changes_no_key(tmp_path: Path) -> None:
+    (tmp_path / "first").symlink_to(tmp_path / "second")
+
+    assert keys("second/a.md") == ["second/a.md"]
+
+
+def test_of_two_links_to_one_folder_the_first_counts(tmp_path: Path) -> None:
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "a.md").touch()
+    for name in ("b", "a"):
+        (tmp_path / name).symlink_to(elsewhere)
+
+    assert keys() == ["a/a.md"]
+
+
+@pytest.mark.parametrize("target", ["..", "../.."])
+def test_a_link_upwards_ends(target: str, tmp_path: Path) -> None:
+    folder = tmp_path / "a/content"
+    folder.mkdir(parents=True)
+    (folder / "up").symlink_to(target)
+
+    assert keys("a/content/x.md", folder="a/content") == ["x.md"]
+
+
+def test_a_file_that_cannot_be_looked_at_is_told_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Path.stat
+
+    def refuse(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name == "closed.md" and follow_symlinks:
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert keys("a.md", "closed.md") == ["a.md", "closed.md"]
+
+
+def test_a_link_that_leads_to_itself_is_told(tmp_path: Path) -> None:
+    (tmp_path / "round.md").symlink_to("round.md")
+
+    assert keys() == ["round.md"]
+    (finding,) = read_here("round.md")
+    assert (finding.code, finding.remedy) == ("unreadable", "mend the link, or remove it")
+
+
 def test_what_is_no_file_is_left_out_and_a_dangling_link_is_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "lost.md").symlink_to(tmp_path / "gone.md")

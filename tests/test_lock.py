@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -262,14 +263,49 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_litter(
     assert caught.value.remedy == "make the folder writable, or free some space"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
+# Nothing is read-only for root, so root steps down for as long as it tries to write.
+WRITER = """
+import os
+import sys
+from pathlib import Path
+from publisher.errors import StateError
+from publisher.lock import Lock, one_run, save
+folder = Path(sys.argv[1])
+user = os.geteuid()
+if user == 0:
+    os.seteuid(65534)
+assert list(folder.iterdir()) == []
+try:
+    save(folder, Lock())
+except StateError as error:
+    print(error.message)
+try:
+    with one_run(folder, "did:plc:x"):
+        print("held")
+except StateError as error:
+    print(error.message)
+os.seteuid(user)
+"""
+
+
 def test_a_read_only_folder_is_an_error_that_says_so() -> None:
-    folder = Path.cwd() / "read-only"
-    folder.mkdir(mode=0o500)
-    with pytest.raises(StateError, match="Permission denied"):
-        save(folder, lock_of(entry("a.md")))
-    with pytest.raises(StateError, match="Permission denied"), one_run(folder, DID):
-        pass
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
+        folder = Path(name)
+        folder.chmod(0o555)
+        ended = subprocess.run(
+            [sys.executable, "-c", WRITER, name],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+            check=False,
+        )
+    assert (ended.stderr, ended.stdout.splitlines()) == (
+        "",
+        [
+            f"{folder / 'publisher.lock'}: Permission denied",
+            f"{folder / '.publisher'}: Permission denied",
+        ],
+    )
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(

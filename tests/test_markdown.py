@@ -124,6 +124,22 @@ def test_of_two_names_for_one_field_the_surer_is_used_and_that_is_said() -> None
     assert found.findings == (Finding("/date", "front-matter-twice", message, "info"),)
 
 
+def test_of_one_name_in_two_spellings_the_first_is_used() -> None:
+    found = reading(f"{HEAD}Title: U\n")
+    assert found.document
+    assert found.document.value["title"] == "T"
+    message = "title and Title are both given; title is used"
+    assert found.findings == (Finding("/Title", "front-matter-twice", message, "info"),)
+
+
+def test_of_three_names_for_one_field_both_others_are_told() -> None:
+    found = reading(f"title: T\ndate: {DATE}\npubDate: {DATE}\npublishedAt: {DATE}\n")
+    assert [(f.pointer, f.message) for f in found.findings] == [
+        ("/date", "publishedAt and date are both given; publishedAt is used"),
+        ("/pubDate", "publishedAt and pubDate are both given; publishedAt is used"),
+    ]
+
+
 @pytest.mark.parametrize("value", ["", "null", "''", "'  '"])
 def test_an_empty_field_is_no_field(value: str) -> None:
     assert "description" not in document(f"{HEAD}description: {value}\n").value
@@ -275,6 +291,10 @@ def test_a_file_that_is_no_utf8_is_refused_with_the_place() -> None:
         ("image: gone.png", "/image", "the cover gone.png isn't there"),
         ("heroImage: gone.png", "/heroImage", "the cover gone.png isn't there"),
         ("summary: [a]", "/summary", "summary: "),
+        ("Path: x", "/Path", "Path 'x' has no leading slash"),
+        ("Slug: a?b", "/Slug", "Slug 'a?b' is no part of a path"),
+        ("Rkey: a b", "/Rkey", "Rkey 'a b' is not a record key"),
+        ("aturi: x", "/aturi", "aturi 'x' doesn't begin with at://"),
     ],
 )
 def test_a_fault_is_told_under_the_name_that_the_author_used(
@@ -286,7 +306,7 @@ def test_a_fault_is_told_under_the_name_that_the_author_used(
     assert message in finding.message
 
 
-@pytest.mark.parametrize("slug", ["../../x", "a?b", "a#b", "a//b", ".", "a\\\\b"])
+@pytest.mark.parametrize("slug", ["../../x", "a?b", "a#b", "a//b", ".", "/", "a\\\\b"])
 def test_a_slug_that_is_no_part_of_a_path_is_an_error(slug: str) -> None:
     (finding,) = reading(f'{HEAD}slug: "{slug}"\n').findings
     assert (finding.severity, finding.pointer, finding.code) == ("error", "/slug", "path")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from publisher.lexicon import Catalog
 from publisher.progress import Progress
 from publisher.record import MAX_BYTES, Record, build
 from publisher.resources import bundled
+
+_LONGEST = 16  # bytes of JSON for one of DAG-CBOR, at most: 0x40 is {"$bytes": ""} and a comma
 
 Status = Literal["valid", "invalid", "unknown", "draft", "skipped"]
 
@@ -68,21 +71,23 @@ def sources(config: Config, paths: Sequence[Path]) -> list[tuple[Source, Context
 
 
 def _sources(config: Config, paths: Sequence[Path]) -> Iterator[tuple[Source, Context]]:
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
         if not path.exists():
             raise SourceError(f"{path}: there is no such file or folder", remedy="correct the path")
         context = _context(config, path)
         for source in find(path) if path.is_dir() else [source_of(path, path.parent)]:
-            if source.path.resolve() not in seen:
-                seen.add(source.path.resolve())
+            real = os.path.realpath(source.path)  # Path.resolve fails where a link leads to itself
+            if real not in seen:
+                seen.add(real)
                 yield source_of(source.path.absolute(), context.folder), context
 
 
 def _context(config: Config, path: Path) -> Context:
     """A path outside the configured folder is a folder of documents of its own."""
     folder, root = config.documents.absolute(), config.root
-    if not path.resolve().is_relative_to(folder.resolve()):
+    linked = Path(os.path.normpath(path.absolute())).is_relative_to(os.path.normpath(folder))
+    if not linked and not path.resolve().is_relative_to(folder.resolve()):
         folder = (path if path.is_dir() else path.parent).absolute()
         root = root if folder.resolve().is_relative_to(root) else folder
     settings = config.settings
@@ -171,7 +176,7 @@ def _size(record: Record) -> list[Finding]:
 def _json_size(value: dict[str, Value]) -> int:
     """Return the bytes of the record's JSON, or less where it is far from the limit."""
     size = len(encode(value))
-    if size < MAX_BYTES // 2:
+    if size <= MAX_BYTES // _LONGEST:
         return size
     return len(json.dumps(to_plain(value), ensure_ascii=False).encode())
 
@@ -187,8 +192,8 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
         if record.collection == DOCUMENT and isinstance(path, str):
             groups.setdefault(("path", record.site, path), []).append(item)
         groups.setdefault(("key", record.key), []).append(item)
-        if record.rkey is not None:
-            groups.setdefault(("rkey", record.collection, record.rkey), []).append(item)
+        for collection, rkey in _named(record):
+            groups.setdefault(("rkey", collection, rkey), []).append(item)
     faults: dict[str, list[Finding]] = {}
     for kind, group in groups.items():
         for item in group if len(group) > 1 else []:
@@ -200,6 +205,13 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
         else item
         for item in checked
     ]
+
+
+def _named(record: Record) -> set[tuple[str, str]]:
+    """Return the collection and rkey of the records that the author named."""
+    uri = record.at_uri
+    places = [(record.collection, record.rkey), (uri.collection, uri.rkey) if uri else (None, None)]
+    return {(collection, rkey) for collection, rkey in places if collection and rkey}
 
 
 def _duplicate(kind: object, others: str) -> Finding:

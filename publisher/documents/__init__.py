@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 from publisher.documents.json_record import escape_rkey, read_json
@@ -48,9 +50,10 @@ _SECTION_PAGES = frozenset({"_index.md", "_index.markdown"})
 def find(folder: Path) -> Iterator[Source]:
     """Yield the documents below a folder, in the order of their keys.
 
-    Symbolic links are followed. Left out: hidden folders, node_modules, section pages
-    (`_index.md`), and folders that a pull wrote (they hold `pull.json`), unless `folder` is one
-    itself. Raises SourceError.
+    Symbolic links are followed, and each folder is read once: as itself where it is below
+    `folder`, else by the first link that leads there. Left out: hidden folders, node_modules,
+    section pages (`_index.md`), and folders that a pull wrote (they hold `pull.json`), unless
+    `folder` is one itself. Raises SourceError.
     """
     yield from sorted(
         (source_of(path, folder) for path in _walk(folder)), key=lambda found: found.key
@@ -76,7 +79,7 @@ def read(source: Source, context: Context) -> Reading:
     try:
         content = source.path.read_bytes()
     except OSError as error:
-        lost = source.path.is_symlink() and not source.path.exists()
+        lost = error.errno in {errno.ENOENT, errno.ELOOP} and source.path.is_symlink()
         remedy = "mend the link, or remove it" if lost else "make it readable"
         finding = Finding("", "unreadable", str(error.strerror), "error", remedy)
         return Reading(source, None, (finding,))
@@ -95,19 +98,40 @@ def _walk(folder: Path) -> Iterator[Path]:
             remedy="correct `documents` in publisher.toml, or create the folder",
         )
     seen: set[str] = set()
-    for parent, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
+    starts = [str(folder)]
+    while starts:
+        # Links last: none may take a key from a document that is here without it.
+        start = min(starts)
+        starts.remove(start)
+        if os.path.realpath(start) not in seen:
+            starts += yield from _walk_one(start, seen, is_root=start == str(folder))
+
+
+def _walk_one(start: str, seen: set[str], *, is_root: bool) -> Generator[Path, None, list[str]]:
+    """Yield the files below one folder, links to folders aside: these are returned."""
+    links = []
+    for parent, folders, files in os.walk(start, onerror=_unreadable):
         real = os.path.realpath(parent)
-        if real in seen or ("pull.json" in files and parent != str(folder)):
+        if real in seen or ("pull.json" in files and not (is_root and parent == start)):
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(_kept(folders))
-        for name in files:
-            path = Path(parent, name)
-            known = path.suffix.lower() in READERS
-            shown = not name.startswith(".") and name not in _SECTION_PAGES
-            if known and shown and (path.is_file() or (path.is_symlink() and not path.exists())):
-                yield path
+        kept = [Path(parent, name) for name in _kept(folders)]
+        links += [str(path) for path in kept if path.is_symlink()]
+        folders[:] = [path.name for path in kept]
+        yield from (path for name in files if _is_document(path := Path(parent, name)))
+    return links
+
+
+def _is_document(path: Path) -> bool:
+    if path.suffix.lower() not in READERS or path.name.startswith("."):
+        return False
+    if path.name in _SECTION_PAGES:
+        return False
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # reading it says why
+        return True
 
 
 def _kept(folders: Iterable[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote
 
@@ -43,6 +44,16 @@ NAMES = {
     "at_uri": ("atUri",),
 }
 _KNOWN = {name.lower(): field for field, names in NAMES.items() for name in names}
+_PLACES = {
+    ("cover", "/coverImage"): "cover",
+    ("date", "/date"): "published",
+    ("date", "/updated"): "updated",
+    ("path", "/path"): "path",
+    ("path", "/slug"): "slug",
+    ("rkey", "/rkey"): "rkey",
+    ("at-uri", "/atUri"): "at_uri",
+}
+"""Code and pointer of the findings that are made under our name for a field, with that field."""
 _NO_TYPO = frozenset({"images", "ids", "slugs", "titles", "paths", "covers"})
 
 
@@ -102,35 +113,36 @@ def _rename(
     head: dict[str, object],
 ) -> tuple[dict[str, object], dict[str, str], list[Finding]]:
     """Return the head under our names, the author's for each, and what is odd about them."""
-    found: dict[str, tuple[int, str, object]] = {}
+    given: dict[str, list[str]] = {}
     findings: list[Finding] = []
     for name, value in head.items():
         field = _KNOWN.get(name.lower())
         if field is None:
             findings += _misspelt(name)
-            continue
-        if value is None or (isinstance(value, str) and not value.strip()):
-            continue
-        rank = [known.lower() for known in NAMES[field]].index(name.lower())
-        if field in found:
-            used, other = sorted((found[field][:2], (rank, name)))
-            message = f"{used[1]} and {other[1]} are both given; {used[1]} is used"
-            findings.append(Finding(pointer_to(other[1]), "front-matter-twice", message, "info"))
-        if field not in found or rank < found[field][0]:
-            found[field] = (rank, name, value)
-    named = {field: _plain(field, value) for field, (_, _, value) in found.items()}
-    return named, {field: name for field, (_, name, _) in found.items()}, findings
+        elif not (value is None or (isinstance(value, str) and not value.strip())):
+            given.setdefault(field, []).append(name)
+    called = {field: min(names, key=partial(_rank, field)) for field, names in given.items()}
+    for field, used in called.items():
+        for other in given[field]:
+            if other != used:
+                message = f"{used} and {other} are both given; {used} is used"
+                found = Finding(pointer_to(other), "front-matter-twice", message, "info")
+                findings.append(found)
+    return {f: _plain(f, head[name]) for f, name in called.items()}, called, findings
+
+
+def _rank(field: str, name: str) -> int:
+    return [known.lower() for known in NAMES[field]].index(name.lower())
 
 
 def _as_called(finding: Finding, called: dict[str, str]) -> Finding:
-    """Put a finding about the cover or a date where the author wrote it."""
-    places = {"/coverImage": "cover", "/date": "published", "/updated": "updated"}
-    field = places.get(finding.pointer)
-    if field not in called or finding.code not in {"cover", "date"}:
+    """Put a finding that has our name for a field where the author wrote it."""
+    field = _PLACES.get((finding.code, finding.pointer))
+    if field not in called:
         return finding
     name = called[field]
     message = finding.message
-    if finding.code == "date":
+    if message.startswith(f"{finding.pointer[1:]} "):
         message = name + message.removeprefix(finding.pointer[1:])
     return replace(finding, pointer=pointer_to(name), message=message)
 

@@ -7,8 +7,8 @@ that was ever published, so they change only with a major version.
 * A soft line break is a space (nothing between Chinese or Japanese characters), a hard one a line
   end. Code is kept as it stands.
 * Links give their text, images their alternative text, tables a line a row, cells by tabs.
-* HTML gives its text, white space in blocks of it collapsed as browsers do; closed scripts
-  and styles, comments and instructions give nothing. Footnotes follow at the end.
+* HTML gives its text, white space in blocks of it collapsed as browsers do; closed scripts,
+  styles and templates, comments and instructions give nothing. Footnotes follow at the end.
 """
 
 from __future__ import annotations
@@ -40,8 +40,13 @@ _SPACES = re.compile(r"[ \t\n\r\f]+")
 _UNSEEN = re.compile(
     r"<!--(?:-?>|.*?(?:-->|\Z))|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL
 )  # where CommonMark ends them: html.parser ends some earlier, and each version differently
-_SILENT = re.compile(r"<(script|style|template)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_SILENT_TAG = re.compile(r"</?(?:script|style|template)\b[^>]*>", re.IGNORECASE)  # not a pair
+_TAG_END = r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>"""
+_TAG_OR_SILENT = re.compile(
+    rf"<(script|style)(?=[\s/>]){_TAG_END}.*?</\1\s*>"
+    rf"|<template(?=[\s/>]){_TAG_END}(?:(?!<template[\s/>]).)*?</template\s*>"
+    rf"|(?P<tag></?[a-z]{_TAG_END})",
+    re.DOTALL | re.IGNORECASE,
+)
 _BLOCK_NAMES = (
     "address article aside blockquote caption dd details dialog div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol option p pre "
@@ -193,6 +198,9 @@ class _Text(HTMLParser):
         self.parts: list[str] = []
         self.preformatted = 0 if collapse else 1
 
+    def set_cdata_mode(self, elem: str, *, escapable: bool = False) -> None:
+        """Take no element as raw: which are, and until where, differs between Python versions."""
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _OWN_LINE:
             self._end_line()
@@ -227,6 +235,13 @@ def _html_text(html: str, *, collapse: bool) -> str:
     if "<" not in html and "&" not in html:
         return html
     parser = _Text(collapse=collapse)
-    parser.feed(_SILENT_TAG.sub("", _SILENT.sub("", _UNSEEN.sub("", html))))
+    parser.feed(_without_silent(_UNSEEN.sub("", html)))
     parser.close()
     return "".join(parser.parts)
+
+
+def _without_silent(html: str) -> str:
+    """Drop the elements that show nothing, the innermost first; a tag without its pair stays."""
+    while (less := _TAG_OR_SILENT.sub(lambda match: match["tag"] or "", html)) != html:
+        html = less
+    return html
