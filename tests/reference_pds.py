@@ -26,7 +26,7 @@ from platformdirs import user_cache_path
 # As the test run was started, before any test isolates itself.
 ENVIRONMENT: Final = dict(os.environ)
 CACHE: Final = user_cache_path("atproto-publisher-tests")
-FILES: Final = Path(__file__).parent / "pds"
+FILES: Final = Path(__file__).parent / "node"
 # It is ready within 2 s on an idle machine.
 START_SECONDS: Final = 120
 STOP_SECONDS: Final = 10
@@ -41,7 +41,7 @@ class StartError(Exception):
 
 
 class Fault(TypedDict, total=False):
-    """What to do to the next requests of an endpoint; pds/launcher.mjs explains each key."""
+    """What to do to the next requests of an endpoint; node/launcher.mjs explains each key."""
 
     match: str
     skip: int
