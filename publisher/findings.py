@@ -10,13 +10,18 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: `pointer` is a JSON pointer (RFC 6901) into the checked value, '' its root."""
+    """One fault: `pointer` is a JSON pointer (RFC 6901) into the checked value, '' its root.
+
+    `line` and `column` (from 1, in characters) are its place in the author's file, where known.
+    """
 
     pointer: str
     code: str
     message: str
     severity: Severity = "error"
     remedy: str = ""
+    line: int | None = None
+    column: int | None = None
 
     def below(self, prefix: str) -> Finding:
         """Return the same finding, its place put below `prefix`."""
