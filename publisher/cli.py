@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -79,21 +79,65 @@ def _servers(function: Function) -> Function:
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@click.option(
+    "--lexicons", type=_PATH, multiple=True, help="Another folder of lexicon files; repeatable."
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["spec", "publish"]),
+    default="publish",
+    show_default=True,
+    help="'spec': the specification alone; 'publish': also what servers refuse.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="The least severity for which the exit status is 1.",
+)
+@click.option("--select", multiple=True, metavar="CODE", help="Only these findings; repeatable.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Not these findings; repeatable.")
+@click.option("--stdin", is_flag=True, help="Check a record, or JSON lines, on standard input.")
 @_common
-def validate(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
+def validate(
+    paths: tuple[Path, ...],
+    lexicons: tuple[Path, ...],
+    profile: Literal["spec", "publish"],
+    fail_on: Literal["error", "warning"],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    stdin: bool,
+    config: Path | None,
+    format: str,
+) -> None:
     """Check documents and records, offline.
 
     Every fault of every file is told, with its place and what to do.
 
-    Without PATH: all documents of publisher.toml. Files and folders elsewhere work too.
+    PATH is a file or folder of documents, records in JSON lines (.jsonl), or the CAR of a repo.
+    Without PATH: all documents of publisher.toml.
 
     \b
     Example:
       publisher validate content/posts/hello.md
+      publisher validate archive.jsonl --lexicons lexicons --fail-on warning
     """
+    from publisher.commands.streams import Input
+    from publisher.commands.validate import Request
     from publisher.commands.validate import validate as run
 
-    _finish(lambda progress: run(_config(config, paths), paths, progress), format)
+    request = Request(
+        paths,
+        Input(Path("stdin"), sys.stdin.buffer) if stdin else None,
+        lexicons,
+        profile,
+        fail_on,
+        frozenset(select),
+        frozenset(ignore),
+        with_cids=format == "json",
+    )
+    _finish(lambda progress: run(_config(config, paths), request, progress), format)
 
 
 @cli.command()

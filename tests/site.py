@@ -126,6 +126,7 @@ def run(
     *arguments: str | Path,
     folder: Path,
     environment: Mapping[str, str] | None = None,
+    stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder, without a terminal."""
     root = Path(__file__).parents[1]
@@ -133,7 +134,7 @@ def run(
         [sys.executable, "-m", "publisher", *map(str, arguments)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(root), **(environment or {})},
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,

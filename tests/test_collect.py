@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from publisher import lexicon
-from publisher.commands.collect import Checked, collect, load_catalog, sources
+from publisher.commands.collect import collect, load_catalog, sources
+from publisher.commands.judge import Checked, Judge
 from publisher.config import Config, Settings
 from publisher.errors import SourceError
 from publisher.findings import Finding
@@ -56,7 +57,7 @@ def record(**fields: object) -> str:
 
 def checked(catalog: Catalog, project: Config | None = None) -> list[Checked]:
     project = project or config()
-    return collect(project, catalog, sources(project, []), Silent())
+    return collect(Judge(project, catalog), sources(project, []), Silent())
 
 
 def seen(items: list[Checked]) -> list[tuple[str, str, list[str]]]:

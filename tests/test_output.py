@@ -9,8 +9,8 @@ import pytest
 
 from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
-from publisher.commands.collect import Checked
 from publisher.commands.init import InitReport
+from publisher.commands.judge import Checked
 from publisher.commands.publish import Item, PublishReport
 from publisher.commands.pull import Pulled, PulledFile, PullReport
 from publisher.commands.validate import ValidateReport
@@ -45,7 +45,7 @@ a.md
 b.json
   warning has no $type  [no-record]
           → add $type
-1 valid, 1 skipped, 1 invalid""",
+1 valid, 1 skipped, 1 invalid; 1 error, 1 warning""",
     ),
     (
         PublishReport(
@@ -209,6 +209,8 @@ def test_json_names_each_field_as_the_types_do() -> None:
                         "message": "has 5,001 bytes",
                         "severity": "error",
                         "remedy": "shorten it by 1",
+                        "line": None,
+                        "column": None,
                     }
                 ],
             }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from publisher import lock
-from publisher.commands.collect import Checked, collect, load_catalog, sources
+from publisher.commands.collect import collect, load_catalog, sources
+from publisher.commands.judge import Checked, Judge
 from publisher.commands.publish import state_of
 from publisher.commands.repos import configured, open_to_read
 from publisher.config import Config
@@ -50,7 +51,7 @@ class CheckReport:
 
 def check(config: Config, progress: Progress) -> CheckReport:
     """Compare the repo with the config's documents, field by field and blob by blob."""
-    checked = collect(config, load_catalog(config), sources(config, []), progress)
+    checked = collect(Judge(config, load_catalog(config)), sources(config, []), progress)
     repo = open_to_read(configured(config))
     try:
         return _compare(config, checked, repo, progress)

@@ -2,55 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 from publisher import lexicon
-from publisher.config import Config, Rule
-from publisher.data import Value, encode, to_plain
-from publisher.documents import (
-    DOCUMENT,
-    READERS,
-    Context,
-    Reading,
-    Source,
-    find,
-    read,
-    source_of,
-)
+from publisher.commands.cores import cores, spread
+from publisher.commands.judge import Checked, Judge
+from publisher.config import Config
+from publisher.documents import DOCUMENT, READERS, Context, Source, find, source_of
 from publisher.errors import SourceError
-from publisher.findings import Finding, has_errors
+from publisher.findings import Finding
 from publisher.lexicon import Catalog
 from publisher.progress import Progress
-from publisher.record import MAX_BYTES, Record, build
 from publisher.resources import bundled
 
-_LONGEST = 16  # bytes of JSON for one of DAG-CBOR, at most: 0x40 is {"$bytes": ""} and a comma
+Item = TypeVar("Item")
 
-Status = Literal["valid", "invalid", "unknown", "draft", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A file after all checks; `record` is there when it is valid or unknown."""
-
-    path: Path
-    key: str
-    status: Status
-    record: Record | None
-    findings: tuple[Finding, ...]
+_PIECE = 50  # files that go to a process at once
+_ALONE = 4 * _PIECE  # so many files are read before other processes would have begun
 
 
-def load_catalog(config: Config) -> Catalog:
-    """Return the bundled lexicons and those of the config, which replace them, as is said."""
-    own = [config.lexicons] if config.lexicons else []
+def load_catalog(config: Config, folders: Sequence[Path] = ()) -> Catalog:
+    """Return the bundled lexicons, those of the config and of `folders`.
+
+    A later one replaces an earlier one with the same NSID, and that is said.
+    """
+    own = [*([config.lexicons] if config.lexicons else []), *folders]
     catalog = lexicon.load(bundled("lexicons"), *own)
+    where = ", ".join(map(str, own))
     for nsid in catalog.replaced:
-        message = f"{nsid} is taken from {config.lexicons}, not from those that come with publisher"
+        message = f"{nsid} is taken from {where}, not from those that come with publisher"
         catalog.findings.append(Finding("", "lexicon-replaced", message, "info"))
     return catalog
 
@@ -95,104 +81,64 @@ def _context(config: Config, path: Path) -> Context:
 
 
 def collect(
-    config: Config,
-    catalog: Catalog,
-    found: Sequence[tuple[Source, Context]],
-    progress: Progress,
+    judge: Judge, found: Sequence[tuple[Source, Context]], progress: Progress
 ) -> list[Checked]:
-    """Read and check every file; a fault of one stops no other. In the order of `found`."""
+    """Read and check every file; a fault of one stops no other. In the order of `found`.
+
+    Many files are spread over the cores.
+    """
     progress.stage("reading", len(found))
-    checked = []
-    for source, context in found:
-        checked.append(_check(read(source, context), config, catalog))
-        progress.advance()
+    checked: list[Checked] = []
+    for piece in _judged(judge, found, progress):
+        checked += piece
+        progress.advance(len(piece))
     return _without_duplicates(checked)
 
 
-def _check(reading: Reading, config: Config, catalog: Catalog) -> Checked:
-    source, document = reading.source, reading.document
-    findings = list(reading.findings)
-    if document is None:
-        status: Status = "invalid" if has_errors(findings) else "skipped"
-        status = "draft" if reading.draft else status
-        return _checked(source, status, None, findings, config)
-    record, site_findings = build(document, config.settings.site)
-    verdict = catalog.validate(record.value, nsid=record.collection, rkey=_rkey(record, catalog))
-    found = [*site_findings, *verdict.findings, *_size(record)]
-    if reading.draft:
-        findings += [replace(f, severity="warning") for f in found if f.severity == "error"]
-        return _checked(source, "draft", None, findings, config)
-    findings += found
-    if has_errors(findings):
-        return _checked(source, "invalid", None, findings, config)
-    status = "unknown" if verdict.status == "unknown" else "valid"
-    return _checked(source, status, record, findings, config)
+def _judged(
+    judge: Judge, found: Sequence[tuple[Source, Context]], progress: Progress
+) -> Iterable[list[Checked]]:
+    if len(found) <= _ALONE or cores() == 1:
+        return ([judge.file(source, context)] for source, context in found)
+    return spread(_files, pieces(found, _PIECE), progress, begin=partial(set_judge, judge))
 
 
-def _rkey(record: Record, catalog: Catalog) -> str | None:
-    """A record without a named rkey gets a TID, or the one that its lexicon fixes."""
-    if record.rkey is not None:
-        return record.rkey
-    kind = catalog.record_key(record.collection)
-    return None if kind in {None, "tid", "any"} else "2222222222222"
+def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of `size`."""
+    rest = iter(items)
+    while piece := list(islice(rest, size)):
+        yield piece
 
 
-def _checked(
-    source: Source,
-    status: Status,
-    record: Record | None,
-    findings: list[Finding],
-    config: Config,
-) -> Checked:
-    judged = [_with_site_remedy(f) for f in _by_rules(findings, config.settings.rules)]
-    if has_errors(judged) and status in {"valid", "unknown", "skipped"}:
-        status, record = "invalid", None
-    return Checked(source.path, source.key, status, record, tuple(judged))
+_judges: list[Judge] = []
+"""The judge of a process that works for another one."""
 
 
-def _by_rules(findings: list[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
-    """Switch findings off or raise them; what is an error stays one."""
-    for finding in findings:
-        rule = finding.severity if finding.severity == "error" else rules.get(finding.code)
-        if rule != "off":
-            yield replace(finding, severity=rule or finding.severity)
+def set_judge(judge: Judge) -> None:
+    """Remember by what this process judges."""
+    _judges[:] = [judge]
 
 
-def _with_site_remedy(finding: Finding) -> Finding:
-    if finding.code == "required" and finding.message == "site is missing":
-        return replace(finding, remedy='set site = "https://…" in publisher.toml')
-    return finding
+def the_judge() -> Judge:
+    """Return by what this process judges."""
+    return _judges[0]
 
 
-def _size(record: Record) -> list[Finding]:
-    size = _json_size(record.value)
-    if size <= MAX_BYTES:
-        return []
-    remedy = 'shorten it, or set content = "none" in publisher.toml'
-    message = f"the record has {size:,} bytes of JSON; servers take {MAX_BYTES:,}"
-    return [Finding("", "record-size", message, "error", remedy)]
-
-
-def _json_size(value: dict[str, Value]) -> int:
-    """Return the bytes of the record's JSON, or less where it is far from the limit."""
-    size = len(encode(value))
-    if size <= MAX_BYTES // _LONGEST:
-        return size
-    return len(json.dumps(to_plain(value), ensure_ascii=False).encode())
+def _files(found: list[tuple[Source, Context]]) -> list[Checked]:
+    return [the_judge().file(source, context) for source, context in found]
 
 
 def _without_duplicates(checked: list[Checked]) -> list[Checked]:
     """Mark documents of one site that share a path, or an id: each names the other."""
     groups: dict[object, list[Checked]] = {}
     for item in checked:
-        record = item.record
-        if record is None:
+        claims = item.claims
+        if claims is None:
             continue
-        path = record.value.get("path")
-        if record.collection == DOCUMENT and isinstance(path, str):
-            groups.setdefault(("path", record.site, path), []).append(item)
-        groups.setdefault(("key", record.key), []).append(item)
-        for collection, rkey in _named(record):
+        if claims.collection == DOCUMENT and isinstance(claims.path, str):
+            groups.setdefault(("path", claims.site, claims.path), []).append(item)
+        groups.setdefault(("key", claims.key), []).append(item)
+        for collection, rkey in claims.named:
             groups.setdefault(("rkey", collection, rkey), []).append(item)
     faults: dict[str, list[Finding]] = {}
     for kind, group in groups.items():
@@ -200,18 +146,17 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
             others = ", ".join(other.key for other in group if other is not item)
             faults.setdefault(item.key, []).append(_duplicate(kind, others))
     return [
-        replace(item, status="invalid", record=None, findings=(*item.findings, *faults[item.key]))
-        if item.record and item.key in faults
+        replace(
+            item,
+            status="invalid",
+            record=None,
+            claims=None,
+            findings=(*item.findings, *faults[item.key]),
+        )
+        if item.claims and item.key in faults
         else item
         for item in checked
     ]
-
-
-def _named(record: Record) -> set[tuple[str, str]]:
-    """Return the collection and rkey of the records that the author named."""
-    uri = record.at_uri
-    places = [(record.collection, record.rkey), (uri.collection, uri.rkey) if uri else (None, None)]
-    return {(collection, rkey) for collection, rkey in places if collection and rkey}
 
 
 def _duplicate(kind: object, others: str) -> Finding:

@@ -12,7 +12,7 @@ from publisher import data
 from publisher.commands.publish import Options, PublishReport, publish
 from publisher.commands.pull import PullReport, Selection, pull
 from publisher.commands.repos import configured
-from publisher.commands.validate import ValidateReport, validate
+from publisher.commands.validate import Request, ValidateReport, validate
 from publisher.errors import StateError
 from publisher.progress import Progress
 from publisher.resources import bundled
@@ -59,7 +59,7 @@ def demo(folder: Path, environment: Mapping[str, str], progress: Progress) -> De
         starts=(documents,),
         environment={k: v for k, v in environment.items() if not k.startswith("PUBLISHER_")},
     )
-    validated = validate(config, [], progress)
+    validated = validate(config, Request(), progress)
     published = publish(config, Options(), _no_prompt, progress)
     out = folder / "pulled"
     pulled = pull([Selection(configured(config))], out, force=False, progress=progress)

@@ -11,7 +11,8 @@ from typing import Literal
 
 from publisher import data, lock
 from publisher.commands.apply import Applier, Outcome, Pending, lost_blob
-from publisher.commands.collect import Checked, collect, load_catalog, sources
+from publisher.commands.collect import collect, load_catalog, sources
+from publisher.commands.judge import Checked, Judge
 from publisher.commands.repos import Prompt, configured, open_to_write
 from publisher.config import Config
 from publisher.documents import DOCUMENT
@@ -138,7 +139,7 @@ def publish(config: Config, options: Options, prompt: Prompt, progress: Progress
     Raises PublisherError for what stops it before the plan; later errors are in the report.
     """
     target = configured(config)
-    checked = collect(config, load_catalog(config), sources(config, []), progress)
+    checked = collect(Judge(config, load_catalog(config)), sources(config, []), progress)
     selected = _selected(config, checked, options.paths)
     if options.dry_run and target.folder is not None and not target.folder.exists():
         return _first_publish(target.name, checked, selected)

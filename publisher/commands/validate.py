@@ -3,41 +3,100 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import Literal
 
-from publisher.commands.collect import Checked, collect, load_catalog, sources
+from publisher.commands.collect import collect, load_catalog, sources
+from publisher.commands.judge import Checked, Judge
+from publisher.commands.streams import STREAMS, Input, judged
 from publisher.config import Config
-from publisher.findings import Finding, has_errors
+from publisher.findings import Finding, Severity
+from publisher.lexicon.catalog import Profile
 from publisher.progress import Progress
+
+FailOn = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What to check, and what counts.
+
+    `paths` are files and folders, without any the config's documents; `stdin` is checked with
+    them. `lexicons` are folders beside those of the config. `select` and `ignore` are finding
+    codes.
+    """
+
+    paths: Sequence[Path] = ()
+    stdin: Input | None = None
+    lexicons: Sequence[Path] = ()
+    profile: Profile = "publish"
+    fail_on: FailOn = "error"
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    with_cids: bool = False
+
+
+@dataclass(slots=True)
 class ValidateReport:
-    """Every file that was checked, in order, and what is wrong with the lexicon files."""
+    """Every file and record that was checked, in order, and what is wrong with the lexicons.
 
-    files: tuple[Checked, ...]
-    lexicon_findings: tuple[Finding, ...]
+    `files` may be read once only where a stream was checked: so many records aren't held. The
+    counts and the exit status are those of what was taken from `files` so far.
+    """
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many files have each status."""
-        return dict(Counter(file.status for file in self.files))
+    files: Iterable[Checked]
+    lexicon_findings: tuple[Finding, ...] = ()
+    fail_on: FailOn = "error"
+    counts: Counter[str] = field(default_factory=Counter)
+    severities: Counter[Severity] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        counted = self._counted(self.files)
+        self.files = tuple(counted) if isinstance(self.files, tuple) else counted
+
+    def _counted(self, files: Iterable[Checked]) -> Iterator[Checked]:
+        for file in files:
+            self.counts[file.status] += 1
+            self.severities.update(finding.severity for finding in file.findings)
+            yield file
 
     @property
     def exit_status(self) -> int:
-        """1 when a file or a lexicon has an error.
+        """1 when a file or a lexicon has an error, or what else `fail_on` names.
 
         A ref to a lexicon that isn't here counts only in the records that reach it.
         """
+        failing = {"error", self.fail_on}
         broken = [f for f in self.lexicon_findings if f.code != "ref-dangling"]
-        found = has_errors(broken) or any(has_errors(file.findings) for file in self.files)
-        return 1 if found else 0
+        found = self.severities.keys() | {finding.severity for finding in broken}
+        return 1 if failing & found else 0
 
 
-def validate(config: Config, paths: Sequence[Path], progress: Progress) -> ValidateReport:
-    """Check the documents at `paths`, or all of the config's. Reads files, nothing else."""
-    catalog = load_catalog(config)
-    files = collect(config, catalog, sources(config, paths), progress)
-    return ValidateReport(tuple(files), tuple(catalog.findings))
+def validate(config: Config, request: Request, progress: Progress) -> ValidateReport:
+    """Check documents and records. Reads files, nothing else. Raises SourceError.
+
+    Documents are all read when this returns; streams (JSON lines, CAR, stdin) are read while the
+    report's `files` are.
+    """
+    catalog = load_catalog(config, request.lexicons)
+    judge = Judge(
+        config,
+        catalog,
+        request.profile,
+        keep=False,
+        with_cids=request.with_cids,
+        select=request.select,
+        ignore=request.ignore,
+    )
+    streams = [Input(path) for path in request.paths if path.suffix.lower() in STREAMS]
+    paths = [path for path in request.paths if path.suffix.lower() not in STREAMS]
+    streams += [request.stdin] if request.stdin else []
+    documents = [] if streams and not paths else collect(judge, sources(config, paths), progress)
+    lexicon_findings = tuple(f for f in catalog.findings if judge.counts(f))
+    if not streams:
+        return ValidateReport(tuple(documents), lexicon_findings, request.fail_on)
+    each = chain.from_iterable(judged(stream, judge, progress) for stream in streams)
+    return ValidateReport(chain(documents, each), lexicon_findings, request.fail_on)

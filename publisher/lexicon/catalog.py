@@ -38,6 +38,10 @@ class Catalog:
         self.files[file.id] = file
         self._checks.clear()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let another process have the lexicons; it compiles them itself."""
+        return Catalog, (self.files, self.findings, self.replaced)
+
     def record_key(self, nsid: str) -> str | None:
         """Return the record key kind ('tid', 'any', 'literal:self', …), None if unknown."""
         main = self.files[nsid].defs.get("main") if nsid in self.files else None

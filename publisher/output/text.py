@@ -8,9 +8,9 @@ from typing import TypeAlias, assert_never
 
 from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
-from publisher.commands.collect import Checked
 from publisher.commands.demo import DemoReport
 from publisher.commands.init import InitReport
+from publisher.commands.judge import Checked
 from publisher.commands.publish import Item, PublishReport
 from publisher.commands.pull import Pulled, PulledFile, PullReport, counts
 from publisher.commands.validate import ValidateReport
@@ -127,7 +127,13 @@ def _validate(report: ValidateReport) -> Iterator[Line]:
         yield from _file(_shown(file), file.findings)
     words = ("valid", "unknown", "draft", "skipped", "invalid")
     style = "bad" if report.exit_status else "good"
-    yield _line((_tally(report.counts, words), style))
+    yield _line((_tally(report.counts, words) or "nothing to check", style), _severities(report))
+
+
+def _severities(report: ValidateReport) -> str:
+    found = report.severities
+    kinds = [_count(found[kind], kind) for kind in ("error", "warning") if found[kind]]
+    return f"; {', '.join(kinds)}" if kinds else ""
 
 
 def _shown(file: Checked) -> str:

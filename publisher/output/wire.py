@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-from publisher.commands.collect import Checked
 from publisher.commands.demo import DemoReport
+from publisher.commands.judge import Checked
 from publisher.commands.publish import PublishReport
 from publisher.commands.validate import ValidateReport
 from publisher.errors import PublisherError
@@ -18,7 +18,7 @@ VERSION = 1
 def to_json(report: Report) -> dict[str, object]:
     """Return a report as plain JSON values: its fields, its counts, its exit status."""
     body = {"version": VERSION, **_fields(report)}
-    if isinstance(report, (ValidateReport, PublishReport)):
+    if isinstance(report, PublishReport):
         body["counts"] = report.counts
     return body | {"exit_status": report.exit_status}
 
@@ -40,9 +40,20 @@ def _plain(value: object) -> object:
 
 
 def _fields(value: object) -> dict[str, object]:
+    if isinstance(value, ValidateReport):
+        return _validated(value)
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} has no fields")
     return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+
+
+def _validated(report: ValidateReport) -> dict[str, object]:
+    files = [_checked(file) for file in report.files]  # the counts are complete after this
+    return {
+        "files": files,
+        "lexicon_findings": _plain(report.lexicon_findings),
+        "counts": dict(report.counts),
+    }
 
 
 def _checked(file: Checked) -> dict[str, object]:
@@ -51,7 +62,7 @@ def _checked(file: Checked) -> dict[str, object]:
         "path": str(file.path),
         "key": file.key,
         "status": file.status,
-        "collection": file.record.collection if file.record else None,
-        "cid": file.record.cid if file.record else None,
+        "collection": file.claims.collection if file.claims else None,
+        "cid": file.cid,
         "findings": _plain(file.findings),
     }

@@ -1,0 +1,200 @@
+"""One file, or one record, held against everything that can be checked about it alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from publisher import data
+from publisher.config import Config, Rule
+from publisher.data import Value, encode, to_plain
+from publisher.documents import Context, Reading, Source, read
+from publisher.findings import Finding, has_errors
+from publisher.lexicon import Catalog, Verdict
+from publisher.lexicon.catalog import Profile
+from publisher.record import MAX_BYTES, Record, build
+from publisher.syntax import Nsid
+
+_LONGEST = 16  # bytes of JSON for one of DAG-CBOR, at most: 0x40 is {"$bytes": ""} and a comma
+
+Status = Literal["valid", "invalid", "unknown", "draft", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a document takes for itself, so that no other may have it too.
+
+    `named` are the collection and rkey of the records that the author named.
+    """
+
+    key: str
+    collection: Nsid
+    site: Value
+    path: Value
+    named: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, record: Record) -> Claims:
+        """Return what a record claims."""
+        uri = record.at_uri
+        places = [(record.collection, record.rkey)]
+        if uri and uri.collection:
+            places.append((uri.collection, uri.rkey))
+        named = frozenset((collection, rkey) for collection, rkey in places if rkey)
+        return cls(record.key, record.collection, record.site, record.value.get("path"), named)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file or record after all checks.
+
+    `record` is there when it is valid or unknown, and was asked for; `claims` also without.
+    """
+
+    path: Path
+    key: str
+    status: Status
+    record: Record | None
+    findings: tuple[Finding, ...]
+    claims: Claims | None = None
+    cid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """By what is judged. `keep`: the records are kept, for those who publish them.
+
+    `with_cids`: the CID of every good record is computed. `select` and `ignore` are finding codes:
+    with `select`, only these count; those of `ignore` don't.
+    """
+
+    config: Config
+    catalog: Catalog
+    profile: Profile = "publish"
+    keep: bool = True
+    with_cids: bool = False
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+
+    def file(self, source: Source, context: Context) -> Checked:
+        """Judge a document."""
+        return self._reading(read(source, context))
+
+    def record(self, path: Path, key: str, text: bytes, *, line: int | None = None) -> Checked:
+        """Judge a record by its JSON alone; it stands in one line of the file at `path`, or is it.
+
+        Cross-record rules (a path that two documents claim) are not held.
+        """
+        try:
+            value = data.loads(text)
+        except data.DataError as error:
+            found = [replace(finding, line=line) for finding in error.findings]
+            return self._checked(path, key, "skipped", None, found)
+        return self._alone(path, key, self.catalog.validate(value, profile=self.profile), line)
+
+    def block(self, path: Path, place: str, block: bytes) -> Checked:
+        """Judge a record by its DAG-CBOR; `place` is its collection and rkey."""
+        key = f"{path}/{place}"
+        collection, _, rkey = place.partition("/")
+        try:
+            value = data.decode(block)
+        except data.InvalidCbor as error:
+            return self.faulty(path, key, Finding("", "cbor", str(error)))
+        verdict = self.catalog.validate(value, nsid=collection, rkey=rkey, profile=self.profile)
+        return self._alone(path, key, verdict, None)
+
+    def faulty(self, path: Path, key: str, finding: Finding) -> Checked:
+        """Return what can't be read as a file with this finding."""
+        return self._checked(path, key, "skipped", None, [finding])
+
+    def _alone(self, path: Path, key: str, verdict: Verdict, line: int | None) -> Checked:
+        status: Status = "unknown" if verdict.status == "unknown" else "valid"
+        found = [replace(finding, line=line) for finding in verdict.findings]
+        return self._checked(path, key, status, None, found)
+
+    def _reading(self, reading: Reading) -> Checked:
+        source, document = reading.source, reading.document
+        findings = list(reading.findings)
+        if document is None:
+            status: Status = "draft" if reading.draft else "skipped"
+            return self._checked(source.path, source.key, status, None, findings)
+        record, site_findings = build(document, self.config.settings.site)
+        verdict = self.catalog.validate(
+            record.value,
+            nsid=record.collection,
+            rkey=_rkey(record, self.catalog),
+            profile=self.profile,
+        )
+        found = [*site_findings, *verdict.findings, *_size(record)]
+        if reading.draft:
+            findings += map(_for_a_draft, found)
+            return self._checked(source.path, source.key, "draft", None, findings)
+        findings += found
+        status = "unknown" if verdict.status == "unknown" else "valid"
+        return self._checked(source.path, source.key, status, record, findings)
+
+    def _checked(
+        self, path: Path, key: str, status: Status, record: Record | None, findings: list[Finding]
+    ) -> Checked:
+        rules = self.config.settings.rules
+        judged = [_with_site_remedy(f) for f in _by_rules(findings, rules) if self.counts(f)]
+        if has_errors(judged) and status in {"valid", "unknown", "skipped"}:
+            status = "invalid"
+        if record is None or status not in {"valid", "unknown"}:
+            return Checked(path, key, status, None, tuple(judged))
+        cid = record.cid if self.with_cids else None
+        kept = record if self.keep else None
+        return Checked(path, key, status, kept, tuple(judged), Claims.of(record), cid)
+
+    def counts(self, finding: Finding) -> bool:
+        """Tell whether a finding is to be reported."""
+        if finding.code in self.ignore:
+            return False
+        return not self.select or finding.code in self.select
+
+
+def _for_a_draft(finding: Finding) -> Finding:
+    """What a draft lacks is no error yet."""
+    return replace(finding, severity="warning") if finding.severity == "error" else finding
+
+
+def _rkey(record: Record, catalog: Catalog) -> str | None:
+    """A record without a named rkey gets a TID, or the one that its lexicon fixes."""
+    if record.rkey is not None:
+        return record.rkey
+    kind = catalog.record_key(record.collection)
+    return None if kind in {None, "tid", "any"} else "2222222222222"
+
+
+def _by_rules(findings: list[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
+    """Switch findings off or raise them; what is an error stays one."""
+    for finding in findings:
+        rule = finding.severity if finding.severity == "error" else rules.get(finding.code)
+        if rule != "off":
+            yield replace(finding, severity=rule or finding.severity)
+
+
+def _with_site_remedy(finding: Finding) -> Finding:
+    if finding.code == "required" and finding.message == "site is missing":
+        return replace(finding, remedy='set site = "https://…" in publisher.toml')
+    return finding
+
+
+def _size(record: Record) -> list[Finding]:
+    size = _json_size(record.value)
+    if size <= MAX_BYTES:
+        return []
+    remedy = 'shorten it, or set content = "none" in publisher.toml'
+    message = f"the record has {size:,} bytes of JSON; servers take {MAX_BYTES:,}"
+    return [Finding("", "record-size", message, "error", remedy)]
+
+
+def _json_size(value: dict[str, Value]) -> int:
+    """Return the bytes of the record's JSON, or less where it is far from the limit."""
+    size = len(encode(value))
+    if size <= MAX_BYTES // _LONGEST:
+        return size
+    return len(json.dumps(to_plain(value), ensure_ascii=False).encode())
