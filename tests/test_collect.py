@@ -303,10 +303,10 @@ def test_two_documents_with_one_path_name_each_other(catalog: Catalog) -> None:
     first, second, third = checked(catalog)
     remedy = "give each document its own path or slug"
     assert first.findings == (
-        Finding("/path", "duplicate-path", "b.json has the path /same too", "error", remedy),
+        Finding("/path", "duplicate-path", "b.json has the path /same too", "error", remedy, 4, 7),
     )
     assert second.findings == (
-        Finding("/path", "duplicate-path", "a.md has the path /same too", "error", remedy),
+        Finding("/path", "duplicate-path", "a.md has the path /same too", "error", remedy, 1, 98),
     )
     assert [item.status for item in (first, second, third)] == ["invalid", "invalid", "valid"]
 
@@ -335,8 +335,8 @@ def test_a_draft_gets_warnings_for_what_would_be_errors(catalog: Catalog) -> Non
     item = only(catalog)
     assert item.status == "draft"
     assert [(f.severity, f.code) for f in item.findings] == [
-        ("warning", "cover"),
         ("warning", "too-many-graphemes"),
+        ("warning", "cover"),
     ]
 
 
@@ -344,7 +344,7 @@ def test_without_a_site_the_remedy_is_in_the_config(catalog: Catalog) -> None:
     put("a.md", markdown())
     remedy = 'set site = "https://…" in publisher.toml'
     assert only(catalog, config(site=None)).findings == (
-        Finding("", "required", "site is missing", "error", remedy),
+        Finding("", "required", "site is missing", "error", remedy, 1, 1),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from publisher.data import RAW, Cid
+from publisher.data import RAW, Cid, Fault
 from publisher.documents import Blob, Context, Document, Reading, Source, escape_rkey, read
 from publisher.documents.json_record import unescape_rkey
 from publisher.findings import Finding
@@ -178,11 +178,16 @@ def test_a_file_that_is_not_the_blob_of_its_name_is_an_error(content: bytes, siz
 def test_what_is_no_record_is_one_error_with_its_place(
     text: str, pointer: str, message: str
 ) -> None:
-    found = reading(text)
-    assert found.document is None
-    (finding,) = found.findings
+    (finding,) = reading(text).findings
     assert (finding.severity, finding.pointer) == ("error", pointer)
     assert message in finding.message
+
+
+def test_a_record_with_a_fault_is_read_so_that_the_others_can_be_told() -> None:
+    found = reading('{"$type": "a.b.c", "x": 1.5, "y": 2}').document
+    assert found is not None
+    assert found.value["y"] == 2
+    assert isinstance(found.value["x"], Fault)
 
 
 def test_only_documents_have_covers_that_are_paths() -> None:

@@ -273,3 +273,19 @@ def test_what_fails_in_another_process_is_raised_at_its_turn() -> None:
     assert next(results) == 1
     with pytest.raises(ValueError, match="thirteen"):
         next(results)
+
+
+def test_faults_of_the_data_model_and_of_the_lexicon_are_told_together(tmp_path: Path) -> None:
+    text = '{"$type": "site.standard.document",\n "publishedAt": 1.5,\n "tags": [{"$link": "x"}],\n'
+    (tmp_path / "a.json").write_text(text + ' "title": 5, "n": NaN}', encoding="utf-8")
+
+    done = run("validate", "--json", "a.json", folder=tmp_path)
+
+    (file,) = json.loads(done.stdout)["files"]
+    assert [(f["line"], f["column"], f["pointer"], f["code"]) for f in file["findings"]] == [
+        (1, 1, "", "required"),
+        (2, 17, "/publishedAt", "float"),
+        (3, 11, "/tags/0", "link-form"),
+        (4, 11, "/title", "type"),
+        (4, 19, "/n", "not-a-number"),
+    ]

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from publisher import lexicon
 from publisher.commands.cores import cores, spread
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Checked, Judge, located
 from publisher.config import Config
 from publisher.documents import DOCUMENT, READERS, Context, Source, find, source_of
 from publisher.errors import SourceError
@@ -146,12 +146,15 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
             others = ", ".join(other.key for other in group if other is not item)
             faults.setdefault(item.key, []).append(_duplicate(kind, others))
     return [
-        replace(
-            item,
-            status="invalid",
-            record=None,
-            claims=None,
-            findings=(*item.findings, *faults[item.key]),
+        located(
+            replace(
+                item,
+                status="invalid",
+                record=None,
+                claims=None,
+                cid=None,
+                findings=(*item.findings, *faults[item.key]),
+            )
         )
         if item.claims and item.key in faults
         else item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,8 @@ from typing import Literal
 from publisher import data
 from publisher.config import Config, Rule
 from publisher.data import Value, encode, to_plain
-from publisher.documents import Context, Reading, Source, read
+from publisher.documents import READERS, Context, Reading, Source, read
+from publisher.documents.places import locate
 from publisher.findings import Finding, has_errors
 from publisher.lexicon import Catalog, Verdict
 from publisher.lexicon.catalog import Profile
@@ -80,20 +81,25 @@ class Judge:
     ignore: frozenset[str] = frozenset()
 
     def file(self, source: Source, context: Context) -> Checked:
-        """Judge a document."""
-        return self._reading(read(source, context))
+        """Judge a document; its findings have their line and column."""
+        return located(self._reading(read(source, context)))
 
-    def record(self, path: Path, key: str, text: bytes, *, line: int | None = None) -> Checked:
-        """Judge a record by its JSON alone; it stands in one line of the file at `path`, or is it.
+    def record(self, path: Path, key: str, text: bytes, *, line: int = 1) -> Checked:
+        """Judge a record by its JSON alone, which begins in this line of the file at `path`.
 
         Cross-record rules (a path that two documents claim) are not held.
         """
+        value: object
         try:
             value = data.loads(text)
         except data.DataError as error:
-            found = [replace(finding, line=line) for finding in error.findings]
-            return self._checked(path, key, "skipped", None, found)
-        return self._alone(path, key, self.catalog.validate(value, profile=self.profile), line)
+            value = error.value
+            if not isinstance(value, dict):
+                return self._checked(
+                    path, key, "skipped", None, _in_text(error.findings, text, line)
+                )
+        verdict = self.catalog.validate(value, profile=self.profile)
+        return self._alone(path, key, verdict, _in_text(verdict.findings, text, line))
 
     def block(self, path: Path, place: str, block: bytes) -> Checked:
         """Judge a record by its DAG-CBOR; `place` is its collection and rkey."""
@@ -104,15 +110,14 @@ class Judge:
         except data.InvalidCbor as error:
             return self.faulty(path, key, Finding("", "cbor", str(error)))
         verdict = self.catalog.validate(value, nsid=collection, rkey=rkey, profile=self.profile)
-        return self._alone(path, key, verdict, None)
+        return self._alone(path, key, verdict, verdict.findings)
 
     def faulty(self, path: Path, key: str, finding: Finding) -> Checked:
         """Return what can't be read as a file with this finding."""
         return self._checked(path, key, "skipped", None, [finding])
 
-    def _alone(self, path: Path, key: str, verdict: Verdict, line: int | None) -> Checked:
+    def _alone(self, path: Path, key: str, verdict: Verdict, found: list[Finding]) -> Checked:
         status: Status = "unknown" if verdict.status == "unknown" else "valid"
-        found = [replace(finding, line=line) for finding in verdict.findings]
         return self._checked(path, key, status, None, found)
 
     def _reading(self, reading: Reading) -> Checked:
@@ -128,7 +133,9 @@ class Judge:
             rkey=_rkey(record, self.catalog),
             profile=self.profile,
         )
-        found = [*site_findings, *verdict.findings, *_size(record)]
+        found = [*site_findings, *verdict.findings]
+        if not has_errors([*findings, *found]):
+            found += _size(record)
         if reading.draft:
             findings += map(_for_a_draft, found)
             return self._checked(source.path, source.key, "draft", None, findings)
@@ -140,7 +147,11 @@ class Judge:
         self, path: Path, key: str, status: Status, record: Record | None, findings: list[Finding]
     ) -> Checked:
         rules = self.config.settings.rules
-        judged = [_with_site_remedy(f) for f in _by_rules(findings, rules) if self.counts(f)]
+        judged = [
+            _with_site_remedy(f)
+            for f in _by_rules(dict.fromkeys(findings), rules)
+            if self.counts(f)
+        ]
         if has_errors(judged) and status in {"valid", "unknown", "skipped"}:
             status = "invalid"
         if record is None or status not in {"valid", "unknown"}:
@@ -156,6 +167,31 @@ class Judge:
         return not self.select or finding.code in self.select
 
 
+def located(checked: Checked) -> Checked:
+    """Return a file's result with the line and column of each finding, where it can be read."""
+    if not checked.findings or checked.path.suffix.lower() not in READERS:
+        return checked
+    try:
+        text = checked.path.read_text("utf-8")
+    except (OSError, ValueError):
+        return checked
+    found = locate(text, checked.path.suffix.lower(), checked.findings)
+    return replace(checked, findings=tuple(sorted(found, key=_in_file)))
+
+
+def _in_file(finding: Finding) -> tuple[int, int]:
+    return finding.line or 0, finding.column or 0
+
+
+def _in_text(findings: list[Finding], text: bytes, line: int) -> list[Finding]:
+    """Return the findings of a JSON text that begins in a line of its file, in their order."""
+    if not findings:
+        return []
+    found = locate(text.decode(errors="replace"), ".json", findings)
+    moved = [replace(f, line=(f.line or 1) + line - 1) for f in found]
+    return sorted(moved, key=_in_file)
+
+
 def _for_a_draft(finding: Finding) -> Finding:
     """What a draft lacks is no error yet."""
     return replace(finding, severity="warning") if finding.severity == "error" else finding
@@ -169,7 +205,7 @@ def _rkey(record: Record, catalog: Catalog) -> str | None:
     return None if kind in {None, "tid", "any"} else "2222222222222"
 
 
-def _by_rules(findings: list[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
+def _by_rules(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
     """Switch findings off or raise them; what is an error stays one."""
     for finding in findings:
         rule = finding.severity if finding.severity == "error" else rules.get(finding.code)

@@ -111,7 +111,7 @@ def _lines(path: Path, content: BinaryIO | io.RawIOBase) -> Iterator[tuple[int, 
                 remedy="write one record a line; servers take 1,000,000 bytes",
             )
         if line.strip():
-            yield number, line
+            yield number, line.rstrip(b"\r\n")
 
 
 def _judge_lines(path: Path, lines: _Lines) -> list[Checked]:

@@ -21,13 +21,18 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
 class DataError(ValueError):
-    """A text that is no value of the data model; `findings` are all its faults."""
+    """A text that is no value of the data model; `findings` are all its faults.
 
-    def __init__(self, findings: list[Finding]) -> None:
+    `value` is what could be read, a Fault in the place of each thing that couldn't; None where the
+    text is no JSON at all.
+    """
+
+    def __init__(self, findings: list[Finding], value: object = None) -> None:
         super().__init__(
             "; ".join(f"{found.pointer or '/'}: {found.message}" for found in findings)
         )
         self.findings = findings
+        self.value = value
 
 
 def loads(text: str | bytes) -> Value:
@@ -39,7 +44,7 @@ def loads(text: str | bytes) -> Value:
     value = _parse(text)
     findings = check(value)
     if has_errors(findings):
-        raise DataError(findings)
+        raise DataError(findings, value)
     return value  # type: ignore[return-value]  # check found no Fault, so this is a Value
 
 
@@ -51,7 +56,7 @@ def from_plain(parsed: object) -> Value:
         raise _too_deep() from error
     findings = check(value)
     if has_errors(findings):
-        raise DataError(findings)
+        raise DataError(findings, value)
     return value  # type: ignore[return-value]  # check found no Fault, so this is a Value
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-_FENCED = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FENCED = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class InvalidFrontMatter(ValueError):
@@ -26,7 +26,7 @@ class Parts:
     body: str
 
 
-class _Loader(_BaseLoader):  # type: ignore[misc]  # the base is the C loader where there is one
+class _Loader(BaseLoader):  # type: ignore[misc]  # the base is the C loader where there is one
     """YAML that keeps dates as they are written and refuses a key that stands twice."""
 
     def construct_mapping(
@@ -50,7 +50,7 @@ class _Loader(_BaseLoader):  # type: ignore[misc]  # the base is the C loader wh
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in _BaseLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in BaseLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -65,7 +65,7 @@ def split(text: str) -> Parts | None:
         return _split_json(text)
     if not text.startswith(("---", "+++")):
         return None
-    match = _FENCED.match(text)
+    match = FENCED.match(text)
     if not match:
         fence = text[:3]
         if text[3:4].strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from publisher import data, syntax
 from publisher.data import Cid, Value, blob_refs
@@ -14,17 +15,19 @@ from publisher.findings import Finding
 
 def read_json(source: Source, content: bytes, context: Context) -> Reading:
     """Read a JSON record. One without `$type` is no record: skipped, with a warning."""
+    findings: list[Finding] = []
     try:
         value = data.loads(content)
     except data.DataError as error:
-        return Reading(source, None, tuple(error.findings))
+        value, findings = _readable(error), list(error.findings)
+        if value is None:
+            return Reading(source, None, tuple(findings))
     if not isinstance(value, dict) or "$type" not in value:
-        return Reading(source, None, _skipped(source))
+        return Reading(source, None, (*findings, *_skipped(source)))
     collection = str(value["$type"])
     if reason := syntax.check("nsid", collection):
         finding = Finding("/$type", "record-type", f"{collection!r} {reason}", "error")
-        return Reading(source, None, (finding,))
-    findings: list[Finding] = []
+        return Reading(source, None, (*findings, finding))
     cover = list(_cover(value, source, context, findings))
     blobs = [*_blobs(value, source, context, findings), *cover]  # the cover's own file is known
     document = Document(
@@ -35,6 +38,13 @@ def read_json(source: Source, content: bytes, context: Context) -> Reading:
         rkey=_rkey(source, collection, findings),
     )
     return Reading(source, document, tuple(findings))
+
+
+def _readable(error: data.DataError) -> Any:
+    """Return a record whose other faults can be told too; it is never published."""
+    value = error.value
+    name = value.get("$type") if isinstance(value, dict) else None
+    return value if isinstance(name, str) and not syntax.check("nsid", name) else None
 
 
 def _skipped(source: Source) -> tuple[Finding, ...]:

@@ -58,6 +58,7 @@ class Catalog:
         """Judge a record: every breach of the data model and of its collection's lexicon.
 
         `nsid` is the collection, by default the record's `$type`; `rkey` is checked when given.
+        The value of a DataError may be judged too: what it lacks is found with the rest.
         """
         findings = data.check(value, safe_integers=profile == "publish")
         if not isinstance(value, dict):
@@ -68,7 +69,8 @@ class Catalog:
         if any(finding.code == "depth" for finding in findings):
             return _verdict(findings, profile)
         findings += _record_type(value, nsid)
-        collection = nsid or str(value.get("$type", ""))
+        name = value.get("$type")
+        collection = nsid or (name if isinstance(name, str) else "")
         main = self.files[collection].defs.get("main") if collection in self.files else None
         if not isinstance(main, RecordDef):
             findings.append(_unknown_lexicon(collection))

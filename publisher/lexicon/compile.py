@@ -14,7 +14,7 @@ from typing import TypeAlias
 from wcwidth import iter_graphemes
 
 from publisher import syntax
-from publisher.data import Cid
+from publisher.data import Cid, Fault
 from publisher.findings import Finding, Severity, pointer_to
 from publisher.lexicon import language as lex
 
@@ -93,6 +93,8 @@ def _one(code: str, message: str, remedy: str) -> list[Finding]:
 
 
 def _wrong_type(expected: str, value: object) -> list[Finding]:
+    if isinstance(value, Fault):  # the data model says what is wrong with it
+        return []
     actual = "null" if value is None else _JSON_NAMES.get(type(value), _kind(value))
     return _one("type", f"is {actual}, not {expected}", f"write {expected}")
 
@@ -316,7 +318,7 @@ def _with_type(value: object, name: str, target: Check, *, required: bool) -> Fi
     given = value.get("$type") if isinstance(value, dict) else None
     if isinstance(value, dict) and given is None and required:
         findings += _one("required", "$type is missing", f'add "$type": "{short_name}"')
-    elif given is not None and given != short_name and not isinstance(given, Cid):
+    elif given is not None and given != short_name and not isinstance(given, (Cid, Fault)):
         message = f"is {short(given)}, but this field holds {short_name}"
         # Only a record's $type is the specification's rule; the rest is the PDS's.
         severity: Severity = "error" if required else "warning"
@@ -333,6 +335,8 @@ def _union(definition: lex.UnionDef, scope: Scope) -> Check:
         if not isinstance(value, dict):
             return _wrong_type("one object with a $type", value)
         name = value.get("$type")
+        if isinstance(name, Fault):
+            return None
         if not isinstance(name, str) or not name:
             return _one("union-type", "has no $type", f"add $type{_one_of(members)}")
         if name in members:

@@ -106,9 +106,17 @@ def _count(number: int, noun: str) -> str:
 
 
 def _finding(finding: Finding) -> Iterator[Line]:
+    where = f"{finding.line}:{finding.column or 1}  " if finding.line else ""
     place = f"{finding.pointer}  " if finding.pointer else ""
     label = _label(finding.severity, 8)
-    yield _line("  ", label, (place, "place"), finding.message, (f"  [{finding.code}]", "faint"))
+    yield _line(
+        "  ",
+        label,
+        (where, "faint"),
+        (place, "place"),
+        finding.message,
+        (f"  [{finding.code}]", "faint"),
+    )
     if finding.remedy:
         yield _line("          ", ("→ ", "faint"), finding.remedy)
 
