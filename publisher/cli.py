@@ -54,21 +54,28 @@ def cli() -> None:
     """
 
 
-def _common(function: Function) -> Function:
-    """Add the options that every command takes."""
-    options = (
-        click.option("--config", type=_PATH, help="The publisher.toml to use."),
-        click.option(
-            "--format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            help="How the report is written.",
-        ),
-        click.option("--json", "format", flag_value="json", help="Short for --format json."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+def _reports(*formats: str) -> Callable[[Function], Function]:
+    """Add the options of a command whose report has these formats, beside text and JSON."""
+
+    def add(function: Function) -> Function:
+        options = (
+            click.option("--config", type=_PATH, help="The publisher.toml to use."),
+            click.option(
+                "--format",
+                type=click.Choice(["text", "json", *formats]),
+                default="text",
+                help="How the report is written.",
+            ),
+            click.option("--json", "format", flag_value="json", help="Short for --format json."),
+        )
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+_common = _reports()
 
 
 def _servers(function: Function) -> Function:
@@ -99,7 +106,7 @@ def _servers(function: Function) -> Function:
 @click.option("--select", multiple=True, metavar="CODE", help="Only these findings; repeatable.")
 @click.option("--ignore", multiple=True, metavar="CODE", help="Not these findings; repeatable.")
 @click.option("--stdin", is_flag=True, help="Check a record, or JSON lines, on standard input.")
-@_common
+@_reports("github", "sarif")
 def validate(
     paths: tuple[Path, ...],
     lexicons: tuple[Path, ...],
@@ -393,7 +400,7 @@ def _finish(run: Callable[[Progress], Report], format: str, *, quiet: bool = Fal
     """Run a command under a progress bar, show its report, and leave with its status."""
     from publisher.terminal import progress, show, show_error
 
-    with progress(quiet=quiet or format == "json") as bar:
+    with progress(quiet=quiet or format != "text") as bar:
         report = run(bar)
     show(report, format=format)
     error = getattr(report, "error", None)

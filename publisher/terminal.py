@@ -7,10 +7,14 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from publisher.commands.validate import ValidateReport
 from publisher.errors import PublisherError
 from publisher.output import Line, Report, escape, render, to_json
+from publisher.output.github import to_annotations
+from publisher.output.sarif import to_sarif
 from publisher.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -34,10 +38,7 @@ def show(report: Report, *, format: str) -> None:
     Raises PublisherError when it can't be written; what was done is done.
     """
     try:
-        if format == "json":
-            print(json.dumps(to_json(report), indent=2, ensure_ascii=False))
-        else:
-            _print(render(report), sys.stdout)
+        _write(report, format)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -45,6 +46,21 @@ def show(report: Report, *, format: str) -> None:
         raise PublisherError(
             f"the report can't be written: {error.strerror}", remedy="write it to another place"
         ) from error
+
+
+def _write(report: Report, format: str) -> None:
+    if format in {"github", "sarif"} and isinstance(report, ValidateReport):
+        # The runner says where the checkout is; elsewhere paths are from here.
+        root = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+        if format == "github":
+            for line in to_annotations(report, root):
+                print(line)
+        else:
+            print(json.dumps(to_sarif(report, root), indent=2))
+    elif format == "json":
+        print(json.dumps(to_json(report), indent=2, ensure_ascii=False))
+    else:
+        _print(render(report), sys.stdout)
 
 
 def show_error(error: PublisherError) -> None:

@@ -1,4 +1,4 @@
-"""Reports become text or JSON. Pure; nothing here prints."""
+"""Reports become text, JSON, SARIF or annotations. Pure; nothing here prints."""
 
 from __future__ import annotations
 

@@ -133,9 +133,18 @@ def _validate(report: ValidateReport) -> Iterator[Line]:
     yield from _file("lexicons", report.lexicon_findings)
     for file in report.files:
         yield from _file(_shown(file), file.findings)
+    yield _counts(report)
+
+
+def _counts(report: ValidateReport) -> Line:
     words = ("valid", "unknown", "draft", "skipped", "invalid")
     style = "bad" if report.exit_status else "good"
-    yield _line((_tally(report.counts, words) or "nothing to check", style), _severities(report))
+    return _line((_tally(report.counts, words) or "nothing to check", style), _severities(report))
+
+
+def render_counts(report: ValidateReport) -> str:
+    """Return the last line of a validation: how many files have each status."""
+    return "".join(span.text for span in _counts(report))
 
 
 def _severities(report: ValidateReport) -> str:
