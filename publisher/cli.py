@@ -91,10 +91,13 @@ def _servers(function: Function) -> Function:
 )
 @click.option(
     "--profile",
-    type=click.Choice(["spec", "publish"]),
-    default="publish",
+    "profiles",
+    type=click.Choice(["spec", "publish", "bluesky", "leaflet"]),
+    multiple=True,
+    default=["publish"],
     show_default=True,
-    help="'spec': the specification alone; 'publish': also what servers refuse.",
+    help="'spec': the specification alone; 'publish': also what servers refuse; a reader's name:"
+    " also what it drops or doesn't show. Repeatable.",
 )
 @click.option(
     "--fail-on",
@@ -110,7 +113,7 @@ def _servers(function: Function) -> Function:
 def validate(
     paths: tuple[Path, ...],
     lexicons: tuple[Path, ...],
-    profile: Literal["spec", "publish"],
+    profiles: tuple[Literal["spec", "publish", "bluesky", "leaflet"], ...],
     fail_on: Literal["error", "warning"],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -138,7 +141,7 @@ def validate(
         paths,
         Input(Path("stdin"), sys.stdin.buffer) if stdin else None,
         lexicons,
-        profile,
+        profiles,
         fail_on,
         frozenset(select),
         frozenset(ignore),

@@ -22,7 +22,7 @@ LAYERS = (
     {"lexicon", "repo"},
     {"documents"},
     {"record"},
-    {"plan"},
+    {"plan", "quality"},
     {"archive", "config", "credentials", "lock"},
     {"transport"},
     {"identity"},

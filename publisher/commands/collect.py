@@ -92,7 +92,7 @@ def collect(
     for piece in _judged(judge, found, progress):
         checked += piece
         progress.advance(len(piece))
-    return _without_duplicates(checked)
+    return judge.among(_without_duplicates(checked))
 
 
 def _judged(

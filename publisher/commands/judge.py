@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from publisher import data
+from publisher import data, quality
 from publisher.config import Config, Rule
-from publisher.data import Value, encode, to_plain
-from publisher.documents import READERS, Context, Reading, Source, read
+from publisher.data import Cid, Value, encode, to_plain
+from publisher.documents import DOCUMENT, READERS, Context, Reading, Source, read
 from publisher.documents.places import locate
 from publisher.findings import Finding, has_errors
 from publisher.lexicon import Catalog, Verdict
@@ -19,8 +20,10 @@ from publisher.lexicon.catalog import Profile
 from publisher.record import MAX_BYTES, Record, build
 from publisher.syntax import Nsid
 
+_NO_FUTURE = datetime.max.replace(tzinfo=UTC)
 _LONGEST = 16  # bytes of JSON for one of DAG-CBOR, at most: 0x40 is {"$bytes": ""} and a comma
 
+_STATUSES = ("invalid", "unknown", "valid")  # the worst first
 Status = Literal["valid", "invalid", "unknown", "draft", "skipped"]
 
 
@@ -35,6 +38,7 @@ class Claims:
     collection: Nsid
     site: Value
     path: Value
+    url: Value
     named: frozenset[tuple[str, str]]
 
     @classmethod
@@ -45,7 +49,14 @@ class Claims:
         if uri and uri.collection:
             places.append((uri.collection, uri.rkey))
         named = frozenset((collection, rkey) for collection, rkey in places if rkey)
-        return cls(record.key, record.collection, record.site, record.value.get("path"), named)
+        return cls(
+            record.key,
+            record.collection,
+            record.site,
+            record.value.get("path"),
+            record.value.get("url"),
+            named,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +79,21 @@ class Checked:
 class Judge:
     """By what is judged. `keep`: the records are kept, for those who publish them.
 
+    `advice`: the rules of docs/rules.md are held; without it only those that the config raises to
+    errors, which stop a document wherever it is read. `now` is what the future begins after.
     `with_cids`: the CID of every good record is computed. `select` and `ignore` are finding codes:
     with `select`, only these count; those of `ignore` don't.
     """
 
     config: Config
     catalog: Catalog
-    profile: Profile = "publish"
+    profiles: tuple[Profile, ...] = ("publish",)
     keep: bool = True
+    advice: bool = False
     with_cids: bool = False
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
+    now: datetime = _NO_FUTURE
 
     def file(self, source: Source, context: Context) -> Checked:
         """Judge a document; its findings have their line and column."""
@@ -98,7 +113,7 @@ class Judge:
                 return self._checked(
                     path, key, "skipped", None, _in_text(error.findings, text, line)
                 )
-        verdict = self.catalog.validate(value, profile=self.profile)
+        verdict = self._verdict(value)
         return self._alone(path, key, verdict, _in_text(verdict.findings, text, line))
 
     def block(self, path: Path, place: str, block: bytes) -> Checked:
@@ -109,7 +124,7 @@ class Judge:
             value = data.decode(block)
         except data.InvalidCbor as error:
             return self.faulty(path, key, Finding("", "cbor", str(error)))
-        verdict = self.catalog.validate(value, nsid=collection, rkey=rkey, profile=self.profile)
+        verdict = self._verdict(value, collection, rkey)
         return self._alone(path, key, verdict, verdict.findings)
 
     def faulty(self, path: Path, key: str, finding: Finding) -> Checked:
@@ -127,13 +142,12 @@ class Judge:
             status: Status = "draft" if reading.draft else "skipped"
             return self._checked(source.path, source.key, status, None, findings)
         record, site_findings = build(document, self.config.settings.site)
-        verdict = self.catalog.validate(
-            record.value,
-            nsid=record.collection,
-            rkey=_rkey(record, self.catalog),
-            profile=self.profile,
-        )
-        found = [*site_findings, *verdict.findings]
+        rkey = _rkey(record, self.catalog)
+        verdict = self._verdict(record.value, record.collection, rkey)
+        # What our own reader of Markdown made is plain text, though it may speak of markup.
+        own_text = document.owned is not None
+        found = [*site_findings, *(f for f in verdict.findings if not _is_of_text(f, own_text))]
+        found += self._covers(record)
         if not has_errors([*findings, *found]):
             found += _size(record)
         if reading.draft:
@@ -159,6 +173,64 @@ class Judge:
         cid = record.cid if self.with_cids else None
         kept = record if self.keep else None
         return Checked(path, key, status, kept, tuple(judged), Claims.of(record), cid)
+
+    def _verdict(
+        self, value: object, collection: str | None = None, rkey: str | None = None
+    ) -> Verdict:
+        """Hold a value against every profile, and against the rules."""
+        verdicts = [
+            self.catalog.validate(value, nsid=collection, rkey=rkey, profile=profile)
+            for profile in self.profiles
+        ]
+        found = [finding for verdict in verdicts for finding in verdict.findings]
+        if isinstance(value, dict):
+            found += self._advised(quality.check(value, now=self.now))
+        worst = min((verdict.status for verdict in verdicts), key=_STATUSES.index)
+        return Verdict(worst, list(dict.fromkeys(found)))
+
+    def _covers(self, record: Record) -> list[Finding]:
+        """Look at the images that a record shows, where their files are here."""
+        files = {blob.cid: blob.path for blob in record.blobs}
+        found: list[Finding] = []
+        for field in ("coverImage", "icon"):
+            blob = record.value.get(field)
+            ref = blob.get("ref") if isinstance(blob, dict) else None
+            path = files.get(ref) if isinstance(ref, Cid) else None
+            if path and record.collection.startswith("site.standard."):
+                found += quality.cover(path.read_bytes(), f"/{field}")
+        return self._advised(found)
+
+    def _advised(self, findings: list[Finding]) -> list[Finding]:
+        return [finding for finding in findings if self._advises(finding.code)]
+
+    def _advises(self, code: str) -> bool:
+        rule = self.config.settings.rules.get(code, quality.RULES[code])
+        if code in self.select:
+            return True
+        return rule == "error" or (self.advice and rule != "off")
+
+    def among(self, checked: list[Checked]) -> list[Checked]:
+        """Return the results of a folder with what shows only beside the other files."""
+        claimed = [(item.key, item.claims) for item in checked if item.claims]
+        urls = {
+            claims.url: key
+            for key, claims in claimed
+            if claims.collection == quality.PUBLICATION and isinstance(claims.url, str)
+        }
+        if not urls or not self._advises("site-loose"):
+            return checked
+        return [self._beside(item, urls) for item in checked]
+
+    def _beside(self, item: Checked, urls: Mapping[str, str]) -> Checked:
+        claims = item.claims
+        if claims is None or claims.collection != DOCUMENT:
+            return item
+        found = quality.loose(claims.site, urls)
+        if not found:
+            return item
+        again = self._checked(item.path, item.key, item.status, None, [*item.findings, *found])
+        same = again.status == item.status
+        return located(replace(item if same else again, findings=again.findings))
 
     def counts(self, finding: Finding) -> bool:
         """Tell whether a finding is to be reported."""
@@ -190,6 +262,10 @@ def _in_text(findings: list[Finding], text: bytes, line: int) -> list[Finding]:
     found = locate(text.decode(errors="replace"), ".json", findings)
     moved = [replace(f, line=(f.line or 1) + line - 1) for f in found]
     return sorted(moved, key=_in_file)
+
+
+def _is_of_text(finding: Finding, own_text: bool) -> bool:  # noqa: FBT001  # one question
+    return own_text and finding.code == "text-markup"
 
 
 def _for_a_draft(finding: Finding) -> Finding:

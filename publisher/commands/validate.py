@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -32,7 +33,7 @@ class Request:
     paths: Sequence[Path] = ()
     stdin: Input | None = None
     lexicons: Sequence[Path] = ()
-    profile: Profile = "publish"
+    profiles: Sequence[Profile] = ("publish",)
     fail_on: FailOn = "error"
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
@@ -85,11 +86,13 @@ def validate(config: Config, request: Request, progress: Progress) -> ValidateRe
     judge = Judge(
         config,
         catalog,
-        request.profile,
+        tuple(request.profiles),
         keep=False,
+        advice=True,
         with_cids=request.with_cids,
         select=request.select,
         ignore=request.ignore,
+        now=datetime.now(UTC),
     )
     streams = [Input(path) for path in request.paths if path.suffix.lower() in STREAMS]
     paths = [path for path in request.paths if path.suffix.lower() not in STREAMS]

@@ -7,10 +7,12 @@ from typing import Literal, TypeAlias
 
 from publisher import data, syntax
 from publisher.findings import Finding, has_errors
+from publisher.lexicon import readers
 from publisher.lexicon.compile import Check, Scope, compile_def, short
 from publisher.lexicon.language import EndpointDef, LexiconFile, RecordDef
 
-Profile: TypeAlias = Literal["spec", "publish"]
+Profile: TypeAlias = Literal["spec", "publish", "bluesky", "leaflet"]
+PROFILES: tuple[Profile, ...] = ("spec", "publish", "bluesky", "leaflet")
 Status: TypeAlias = Literal["valid", "invalid", "unknown"]
 
 
@@ -59,7 +61,17 @@ class Catalog:
 
         `nsid` is the collection, by default the record's `$type`; `rkey` is checked when given.
         The value of a DataError may be judged too: what it lacks is found with the rest.
+        `profile`: 'spec' is the specification alone, 'publish' also what a PDS refuses; a reader's
+        name adds what it drops or doesn't show, as warnings. Raises ValueError for another.
         """
+        if profile not in PROFILES:
+            raise ValueError(f"{profile!r} is no profile; known are {', '.join(PROFILES)}")
+        if profile in readers.READERS:
+            verdict = self.validate(value, nsid=nsid, rkey=rkey)
+            if not isinstance(value, dict):
+                return verdict
+            dropped = readers.findings(value, nsid or str(value.get("$type")), profile)
+            return Verdict(verdict.status, [*verdict.findings, *dropped])
         findings = data.check(value, safe_integers=profile == "publish")
         if not isinstance(value, dict):
             findings.append(

@@ -1,0 +1,274 @@
+"""Rules beyond the lexicon, and what readers drop. The examples are those of docs/rules.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from publisher import lexicon, quality
+from publisher.lexicon import readers
+from publisher.resources import bundled
+from tests.site import make_site, picture, run
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+PAGE = (Path(__file__).parents[1] / "docs" / "rules.md").read_text("utf-8")
+ROWS = re.findall(
+    r"^\| `([a-z-]+)` \| (off|info|warning) \| .* \| (.*?) \| (.*?) \|$", PAGE, re.MULTILINE
+)
+EXAMPLES = [(code, bad[1:-1], good[1:-1]) for code, _, bad, good in ROWS if bad.startswith("`{")]
+URI = "at://did:web:alice.example/site.standard.publication/3lzzzzzzzzz22"
+WHOLE: dict[str, Any] = {
+    "$type": "site.standard.document",
+    "site": URI,
+    "title": "T",
+    "path": "/t",
+    "publishedAt": "2026-02-05T16:32:10Z",
+    "description": "A description.",
+    "textContent": "Text.",
+    "coverImage": {"$type": "blob"},
+}
+PUBLICATION: dict[str, Any] = {
+    "$type": "site.standard.publication",
+    "url": "https://alice.example",
+    "name": "N",
+    "description": "D",
+    "icon": {"$type": "blob"},
+}
+
+
+def codes(value: dict[str, Any]) -> list[str]:
+    return [found.code for found in quality.check(value, now=NOW)]
+
+
+def test_the_page_has_every_rule_as_it_is() -> None:
+    assert {code: severity for code, severity, *_ in ROWS} == quality.RULES
+    assert len(EXAMPLES) == len(quality.RULES) - 4  # three speak of images, one of two records
+
+
+@pytest.mark.parametrize(("code", "bad", "good"), EXAMPLES, ids=[row[0] for row in EXAMPLES])
+def test_each_example_of_the_page_is_so(code: str, bad: str, good: str) -> None:
+    base = {"$type": WHOLE["$type"]} if code.endswith("-missing") else WHOLE
+    if code == "field-typo":  # which is said only where the right field is absent
+        base = {name: item for name, item in WHOLE.items() if name != "textContent"}
+    found = codes({**base, **json.loads(bad)})
+    assert [other for other in found if not other.endswith("-missing") or other == code][:1] == [
+        code
+    ]
+    assert code not in codes({**base, **json.loads(good)})
+
+
+def test_a_whole_record_has_nothing_odd() -> None:
+    assert codes(WHOLE) == []
+    assert codes(PUBLICATION) == []
+    assert codes({"$type": "com.example.thing", "site": "http://x/", "titel": "?"}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p>Hello</p>",
+        "a<br>b",
+        "a<br/>b",
+        '<a href="x">b',
+        "## Hello",
+        "Hello\n# World",
+        "```python\nx\n```",
+        "![a](b.png)",
+        "[a](https://b.example)",
+        "this is **bold** text",
+        '{{< figure src="x" >}}',
+        "{{% note %}}",
+        "{% include x %}",
+    ],
+)
+def test_markup_in_text_is_found(text: str) -> None:
+    assert codes({**WHOLE, "textContent": text}) == ["text-markup"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a < b and c > d",
+        "if x<y then y>x",
+        "Issue #7, and #hashtags",
+        "2 * 3 * 4 ** 2",
+        "snake_case_names and _this_",
+        "mail <alice@alice.example> or <https://alice.example>",
+        "[1] see (below)",
+        "C# and {braces} and {{name}}",
+        "5% of {% sign",
+        "> he said",
+        "I <3 you",
+    ],
+)
+def test_plain_prose_is_no_markup(text: str) -> None:
+    assert codes({**WHOLE, "textContent": text}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("textcontent", "textContent"),
+        ("text_content", "textContent"),
+        ("cover_image", "coverImage"),
+        ("coverimage", "coverImage"),
+        ("publisedAt", "publishedAt"),
+        ("tag", "tags"),
+        ("wordCount", None),
+        ("$extra", None),
+    ],
+)
+def test_a_field_that_is_a_known_one_misspelt_is_named(name: str, meant: str | None) -> None:
+    value = {key: item for key, item in WHOLE.items() if key != meant} | {name: "x"}
+    found = [f for f in quality.check(value, now=NOW) if f.code == "field-typo"]
+    assert [f.remedy for f in found] == ([f"write {meant}"] if meant else [])
+
+
+def image(width: int, height: int, kind: str = "JPEG", *, position: bool = False) -> bytes:
+    exif = Image.Exif()
+    if position:
+        exif.get_ifd(0x8825)[1] = "N"
+        exif.get_ifd(0x8825)[2] = (53.0, 33.0, 0.0)
+    buffer = BytesIO()
+    Image.new("RGB", (width, height)).save(buffer, kind, exif=exif.tobytes())
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "pointer", "expected"),
+    [
+        (image(1200, 630), "/coverImage", []),
+        (image(600, 315), "/coverImage", []),
+        (image(599, 315), "/coverImage", ["cover-size"]),
+        (image(600, 314), "/coverImage", ["cover-size"]),
+        (image(1200, 1201), "/coverImage", ["cover-size"]),
+        (image(1201, 400), "/coverImage", ["cover-size"]),
+        (image(256, 256), "/icon", []),
+        (image(255, 255), "/icon", ["icon-size"]),
+        (image(300, 256), "/icon", ["icon-size"]),
+        (image(1200, 630, position=True), "/coverImage", ["cover-position"]),
+        (image(1200, 630, "PNG", position=True), "/coverImage", ["cover-position"]),
+        (image(1200, 630, "WEBP", position=True), "/coverImage", ["cover-position"]),
+        (b"no image", "/coverImage", []),
+    ],
+)
+def test_images_are_measured(content: bytes, pointer: str, expected: list[str]) -> None:
+    assert [found.code for found in quality.cover(content, pointer)] == expected
+
+
+def outcome(folder: Path, *arguments: str) -> tuple[int, dict[str, list[str]]]:
+    done = run("validate", "--json", *arguments, folder=folder)
+    files = json.loads(done.stdout)["files"]
+    return done.returncode, {f["key"]: [x["code"] for x in f["findings"]] for f in files}
+
+
+def test_the_config_switches_rules_off_on_and_up(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.picture("small.png")
+    site.write("a.md", cover="small.png", tags=["#a"])
+    assert outcome(site.root) == (0, {"a.md": ["cover-size", "tag-markup"]})
+    assert outcome(site.root, "--select", "description-missing")[1] == {
+        "a.md": ["description-missing"]
+    }
+    toml = site.root / "publisher.toml"
+    rules = 'tag-markup = "error"\ncover-size = "off"\ndescription-missing = "info"\n'
+    toml.write_text(f"{toml.read_text('utf-8')}\n[rules]\n{rules}", encoding="utf-8")
+    status, found = outcome(site.root)
+    assert (status, sorted(found["a.md"])) == (1, ["description-missing", "tag-markup"])
+    published = run("publish", "--dry-run", folder=site.root)
+    assert published.returncode == 1
+    assert "tag-markup" in published.stdout
+
+
+def test_text_that_comes_from_markdown_may_speak_of_markup(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md", "Write `<p>Hello</p>` and `**bold**`.")
+    assert outcome(site.root) == (0, {"a.md": []})
+
+
+def test_a_document_beside_its_publication_should_name_it(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site", site="https://alice.example")
+    site.write("a.md")
+    publication = {key: item for key, item in PUBLICATION.items() if key != "icon"}
+    (site.content / "p.json").write_text(json.dumps(publication), encoding="utf-8")
+    assert outcome(site.root) == (0, {"a.md": ["site-loose"], "p.json": []})
+    assert outcome(site.root, "--ignore", "site-loose")[1] == {"a.md": [], "p.json": []}
+
+
+LONG = "x" * 51
+LOOSE = {**WHOLE, "site": "https://alice.example"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "value", "expected"),
+    [
+        ("bluesky", WHOLE, []),
+        ("bluesky", LOOSE, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "site": URI.replace("did:web:", "")}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "title": ""}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "textContent": ""}, ["bluesky-reading-time"]),
+        ("bluesky", PUBLICATION, []),
+        ("leaflet", LOOSE, []),
+        ("leaflet", {**WHOLE, "tags": ["x" * 50]}, []),
+        ("leaflet", {**WHOLE, "tags": ["a", "x" * 51]}, ["leaflet-limit"]),
+        ("leaflet", {**WHOLE, "tags": ["🇩🇪" * 12]}, []),
+        ("leaflet", {**WHOLE, "tags": ["🇩🇪" * 13]}, ["leaflet-limit"]),
+        ("leaflet", {**PUBLICATION, "name": "x" * 128}, []),
+        ("leaflet", {**PUBLICATION, "name": "x" * 129}, ["leaflet-limit"]),
+        ("leaflet", {**PUBLICATION, "description": "x" * 300}, []),
+        ("leaflet", {**PUBLICATION, "description": "x" * 301}, ["leaflet-limit"]),
+    ],
+)
+def test_a_profile_says_what_that_reader_drops(
+    profile: Any, value: dict[str, Any], expected: list[str]
+) -> None:
+    found = readers.findings(value, value["$type"], profile)
+    assert [finding.code for finding in found] == expected
+    assert {finding.severity for finding in found} <= {"warning"}
+
+
+def test_profiles_add_to_the_verdict_and_never_change_it() -> None:
+    catalog = lexicon.load(bundled("lexicons"))
+    value = {key: item for key, item in LOOSE.items() if key != "coverImage"}
+    verdict = catalog.validate(value, profile="bluesky")
+    assert (verdict.status, [f.code for f in verdict.findings]) == ("valid", ["bluesky-card"])
+    with pytest.raises(ValueError, match="'nobody' is no profile; known are spec, publish"):
+        catalog.validate(value, profile="nobody")  # type: ignore[arg-type]
+
+
+def test_profiles_are_chosen_on_the_command_line(tmp_path: Path) -> None:
+    value = {key: item for key, item in LOOSE.items() if key != "coverImage"} | {"tags": [LONG]}
+    (tmp_path / "a.json").write_text(json.dumps(value), encoding="utf-8")
+    both = outcome(tmp_path, "a.json", "--profile", "bluesky", "--profile", "leaflet")
+    assert both == (0, {"a.json": ["bluesky-card", "leaflet-limit"]})
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(max_size=20) | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*WHOLE, *PUBLICATION, "links", "tags"]), VALUES),
+    st.sampled_from([WHOLE["$type"], PUBLICATION["$type"]]),
+)
+def test_no_value_is_too_odd_for_the_rules(value: dict[str, Any], name: str) -> None:
+    record = value | {"$type": name}
+    found = quality.check(record, now=NOW)
+    found += [f for reader in readers.READERS for f in readers.findings(record, name, reader)]
+    assert {finding.severity for finding in found} <= {"info", "warning"}
+
+
+def test_a_picture_of_the_tests_is_small() -> None:
+    assert [found.code for found in quality.cover(picture(), "/coverImage")] == ["cover-size"]
