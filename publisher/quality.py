@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import io
 import re
+import struct
 import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -69,6 +70,7 @@ _MARKUP = re.compile(
 _SQUATTED = frozenset({"site.standard.content.markdown", "site.standard.content.html"})
 _LEAST_COVER = (600, 315)
 _LEAST_ICON = 256
+_UNREADABLE = (OSError, ValueError, SyntaxError, LookupError, TypeError, Warning, struct.error)
 _GPS = 0x8825  # the EXIF tag of the part that holds a position
 
 
@@ -89,12 +91,13 @@ def cover(content: bytes, pointer: str) -> list[Finding]:
     from PIL import Image  # here, because most records have none
 
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("error")
-            width, height = image.size
-            position = bool(image.getexif().get_ifd(_GPS))
-    except (OSError, ValueError, SyntaxError, Warning):
-        return []  # that it is no image is told elsewhere
+            with Image.open(io.BytesIO(content)) as image:
+                width, height = image.size
+                position = bool(image.getexif().get_ifd(_GPS))
+    except (Image.DecompressionBombError, *_UNREADABLE):
+        return []  # that it is no image, or too large a one, is told elsewhere
     found = list(_size(width, height, pointer))
     if position:
         message = "the image tells where it was taken (EXIF position), and everybody can read it"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import struct
+import zlib
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -163,6 +165,29 @@ def image(width: int, height: int, kind: str = "JPEG", *, position: bool = False
 )
 def test_images_are_measured(content: bytes, pointer: str, expected: list[str]) -> None:
     assert [found.code for found in quality.cover(content, pointer)] == expected
+
+
+def test_a_bomb_is_not_measured() -> None:
+    header = b"\x89PNG\r\n\x1a\n" + chunk(
+        b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    )
+    content = header + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(BytesIO(content))
+    assert quality.cover(content, "/coverImage") == []
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+@given(st.integers(0, 400), st.integers(0, 255))
+def test_a_damaged_image_is_no_crash(at: int, byte: int) -> None:
+    content = bytearray(image(1200, 630, position=True))
+    content[at % len(content)] = byte
+    codes = {found.code for found in quality.cover(bytes(content), "/coverImage")}
+    assert codes <= {"cover-position", "cover-size"}
 
 
 def outcome(folder: Path, *arguments: str) -> tuple[int, dict[str, list[str]]]:

@@ -197,7 +197,7 @@ class Judge:
             ref = blob.get("ref") if isinstance(blob, dict) else None
             path = files.get(ref) if isinstance(ref, Cid) else None
             if path and record.collection.startswith("site.standard."):
-                found += quality.cover(path.read_bytes(), f"/{field}")
+                found += quality.cover(_content(path), f"/{field}")
         return self._advised(found)
 
     def _advised(self, findings: list[Finding]) -> list[Finding]:
@@ -262,6 +262,14 @@ def _in_text(findings: list[Finding], text: bytes, line: int) -> list[Finding]:
     found = locate(text.decode(errors="replace"), ".json", findings)
     moved = [replace(f, line=(f.line or 1) + line - 1) for f in found]
     return sorted(moved, key=_in_file)
+
+
+def _content(path: Path) -> bytes:
+    """Return a file's bytes; one that can't be read now was told of before."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _is_of_text(finding: Finding, own_text: bool) -> bool:  # noqa: FBT001  # one question
