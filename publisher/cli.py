@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from publisher import __version__
 from publisher.errors import ConfigError, PublisherError
@@ -78,6 +79,33 @@ def _reports(*formats: str) -> Callable[[Function], Function]:
 _common = _reports()
 
 
+def _known(
+    _context: click.Context, parameter: click.Parameter, codes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what is no code of a finding; the nearest that is one is named."""
+    from publisher.findings import unknown_code
+
+    if reason := next(filter(None, map(unknown_code, codes)), None):
+        raise click.BadParameter(reason, param=parameter)
+    return codes
+
+
+def _codes(
+    _context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    from publisher.findings import CODES
+
+    found = {code: row for code, row in CODES.items() if code.startswith(begun)}
+    return [CompletionItem(code, help=row.says) for code, row in found.items()]
+
+
+def _chosen(name: str, help: str) -> Callable[[Function], Function]:
+    """Return an option that takes codes of findings."""
+    return click.option(
+        name, multiple=True, metavar="CODE", callback=_known, shell_complete=_codes, help=help
+    )
+
+
 def _servers(function: Function) -> Function:
     """Add the options that say where a repo is found."""
     function = click.option("--plc", help="Another PLC directory, for test networks.")(function)
@@ -106,8 +134,8 @@ def _servers(function: Function) -> Function:
     show_default=True,
     help="The least severity for which the exit status is 1.",
 )
-@click.option("--select", multiple=True, metavar="CODE", help="Only these findings; repeatable.")
-@click.option("--ignore", multiple=True, metavar="CODE", help="Not these findings; repeatable.")
+@_chosen("--select", "Only these findings; repeatable.")
+@_chosen("--ignore", "Not these findings; repeatable.")
 @click.option("--stdin", is_flag=True, help="Check a record, or JSON lines, on standard input.")
 @_reports("github", "sarif")
 def validate(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +23,7 @@ from pydantic import (
 
 from publisher import syntax
 from publisher.errors import ConfigError
+from publisher.findings import unknown_code
 
 FILE_NAME = "publisher.toml"
 DEFAULT_PLC = "https://plc.directory"
@@ -80,6 +82,12 @@ def _list(value: object) -> object:
     return value.split() if isinstance(value, str) else value
 
 
+def _code(text: str) -> str:
+    if reason := unknown_code(text):
+        raise ValueError(reason)
+    return text
+
+
 Site = Annotated[StrictStr, BeforeValidator(_site)]
 Rule: TypeAlias = Literal["off", "info", "warning", "error"]
 Origin = Annotated[StrictStr, BeforeValidator(_origin)]
@@ -100,7 +108,7 @@ class Settings(BaseModel):
     content: Literal["markdown", "none"] = "markdown"
     state: Literal["lock", "none"] = "lock"
     adopt: StrictBool = False
-    rules: dict[StrictStr, Rule] = Field(default_factory=dict)
+    rules: dict[Annotated[StrictStr, AfterValidator(_code)], Rule] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +199,8 @@ def validated(
 def _place(steps: tuple[int | str, ...], path: Path | None, variables: frozenset[str]) -> str:
     if steps[0] in variables:
         return f"PUBLISHER_{str(steps[0]).upper()}"
-    return f"{path or 'the settings'}: {'.'.join(map(str, steps))}"
+    names = [str(step) for step in steps if step != "[key]"]  # pydantic's word for a key at fault
+    return f"{path or 'the settings'}: {'.'.join(names)}"
 
 
 def _words(kind: str, message: str) -> str:

@@ -14,39 +14,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Literal
 
 from publisher import syntax
 from publisher.data import Value
 from publisher.documents import DOCUMENT
-from publisher.findings import Finding, pointer_to
+from publisher.findings import RULES, Finding, pointer_to
 
 PUBLICATION = "site.standard.publication"
-RULES: dict[str, Literal["off", "info", "warning"]] = {
-    "content-form": "warning",
-    "content-squatted": "warning",
-    "cover-missing": "off",
-    "cover-position": "warning",
-    "cover-size": "info",
-    "description-missing": "off",
-    "field-typo": "warning",
-    "icon-size": "warning",
-    "links-array": "warning",
-    "path-slash": "warning",
-    "published-future": "warning",
-    "site-handle": "warning",
-    "site-http": "warning",
-    "site-loose": "warning",
-    "site-slash": "warning",
-    "tag-markup": "warning",
-    "text-markup": "warning",
-    "text-missing": "off",
-    "updated-before": "warning",
-}
-"""Every rule with what holds where `[rules]` in publisher.toml doesn't say otherwise.
-
-What an ordinary blog may well do without is off, so that it isn't drowned in advice.
-"""
 
 _FIELDS = {
     DOCUMENT: frozenset(
@@ -118,8 +92,8 @@ def loose(site: Value, urls: Mapping[str, str]) -> list[Finding]:
 
 
 def _odd(pointer: str, code: str, message: str, remedy: str) -> Finding:
-    default = RULES[code]
-    return Finding(pointer, code, message, "info" if default == "off" else default, remedy)
+    usual = RULES[code].severity
+    return Finding(pointer, code, message, "info" if usual == "off" else usual, remedy)
 
 
 def _short(text: str) -> str:

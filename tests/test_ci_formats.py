@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,32 @@ def test_sarif_says_what_was_found_where() -> None:
         "too-long",
         "format-doubt",
     ]
+
+
+def test_a_rule_says_what_it_is_for_and_how_it_is_switched() -> None:
+    files = (
+        ("a.md", (Finding("", "cover-missing", "x", "info"), replace(ODD, code="tag-markup"))),
+    )
+    log: dict[str, Any] = to_sarif(report(*files), ROOT)
+
+    cover, form, tag = log["runs"][0]["tool"]["driver"]["rules"]
+
+    assert tag == {
+        "id": "tag-markup",
+        "name": "tag-markup",
+        "shortDescription": {"text": "a tag has more than its words"},
+        "help": {
+            "text": "publisher.toml switches it off or raises it: under [rules],"
+            ' tag-markup = "off". docs/rules.md has more.'
+        },
+        "defaultConfiguration": {"enabled": True, "level": "warning"},
+    }
+    assert cover["defaultConfiguration"] == {"enabled": False, "level": "note"}
+    assert form["defaultConfiguration"] == {"enabled": True, "level": "error"}
+    assert form["help"]["text"] == (
+        "An error stops its document; `--ignore lexicon-form` leaves it out of one report."
+        " docs/validation.md has more."
+    )
 
 
 def test_a_fingerprint_stays_where_a_line_moves_and_tells_two_findings_apart() -> None:

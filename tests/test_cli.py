@@ -166,17 +166,25 @@ def test_completion_is_printed_for_each_shell(shell: str, tmp_path: Path) -> Non
     assert "_PUBLISHER_COMPLETE" in done.stdout
 
 
-def test_completion_completes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("publisher pub", ["publish"]),
+        ("publisher validate --ignore tag", ["tag-markup"]),
+        ("publisher validate --select duplicate-i", ["duplicate-id"]),
+    ],
+)
+def test_completion_completes(words: str, completed: list[str], tmp_path: Path) -> None:
     done = run(
         folder=tmp_path,
         environment={
             "_PUBLISHER_COMPLETE": "bash_complete",
-            "COMP_WORDS": "publisher pub",
-            "COMP_CWORD": "1",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
         },
     )
 
-    assert "publish" in done.stdout
+    assert [line.partition(",")[2] for line in done.stdout.splitlines()] == completed
 
 
 def test_the_question_for_a_password_is_left_standing_by_the_progress_bar(

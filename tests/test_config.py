@@ -238,6 +238,10 @@ def test_values_have_more_than_one_form(key: str, written: str, value: str) -> N
             '[rules]\ncover = "fatal"',
             "rules.cover: Input should be 'off', 'info', 'warning' or 'error'",
         ),
+        (
+            '[rules]\ntag-markup = "off"\ntag_markup = "off"',
+            "rules.tag_markup: 'tag_markup' is no code of a finding; the nearest is tag-markup",
+        ),
     ],
 )
 def test_a_fault_names_the_file_and_the_key(line: str, message: str) -> None:

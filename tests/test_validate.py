@@ -181,6 +181,17 @@ def test_what_counts_is_chosen(
     assert outcome("a.json", *options, folder=tmp_path) == (status, [("a.json", "valid", codes)])
 
 
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_a_code_that_there_is_not_stops_the_run_and_the_nearest_is_named(
+    option: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(GOOD), encoding="utf-8")
+    done = run("validate", option, "type", option, "tag-markp", "a.json", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"for '{option}': 'tag-markp' is no code of a finding" in done.stderr
+    assert "the nearest is tag-markup" in done.stderr
+
+
 def test_an_ignored_error_leaves_the_file_valid(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(LONG), encoding="utf-8")
     ignoring = outcome("a.json", "--ignore", "too-many-graphemes", folder=tmp_path)

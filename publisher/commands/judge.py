@@ -14,7 +14,7 @@ from publisher.config import Config, Rule
 from publisher.data import Cid, Value, encode, to_plain
 from publisher.documents import DOCUMENT, READERS, Context, Reading, Source, read
 from publisher.documents.places import locate
-from publisher.findings import Finding, has_errors
+from publisher.findings import RULES, Finding, has_errors
 from publisher.lexicon import Catalog, Verdict
 from publisher.lexicon.catalog import Profile
 from publisher.record import MAX_BYTES, Record, build
@@ -204,7 +204,7 @@ class Judge:
         return [finding for finding in findings if self._advises(finding.code)]
 
     def _advises(self, code: str) -> bool:
-        rule = self.config.settings.rules.get(code, quality.RULES[code])
+        rule = self.config.settings.rules.get(code, RULES[code].severity)
         if code in self.select:
             return True
         return rule == "error" or (self.advice and rule != "off")

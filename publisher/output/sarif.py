@@ -12,9 +12,9 @@ from urllib.parse import quote
 from publisher import __version__
 from publisher.commands.judge import Checked
 from publisher.commands.validate import ValidateReport
-from publisher.findings import Finding, Severity
+from publisher.findings import CODES, RULES, Finding
 
-_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
+_LEVELS = {"error": "error", "warning": "warning", "info": "note", "off": "note"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 Json = dict[str, object]
@@ -31,7 +31,7 @@ def to_sarif(report: ValidateReport, root: Path) -> Json:
             "driver": {
                 "name": "publisher",
                 "semanticVersion": __version__,
-                "rules": [{"id": code, "name": code} for code in codes],
+                "rules": [_rule(code) for code in codes],
             }
         },
         "columnKind": "unicodeCodePoints",
@@ -39,6 +39,25 @@ def to_sarif(report: ValidateReport, root: Path) -> Json:
         "results": results,
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _rule(code: str) -> Json:
+    row = CODES[code]
+    if row.severity == "error":
+        help = f"An error stops its document; `--ignore {code}` leaves it out of one report."
+    else:
+        help = f'publisher.toml switches it off or raises it: under [rules], {code} = "off".'
+    page = "rules" if code in RULES else "validation"
+    return {
+        "id": code,
+        "name": code,
+        "shortDescription": {"text": row.says},
+        "help": {"text": f"{help} docs/{page}.md has more."},
+        "defaultConfiguration": {
+            "enabled": row.severity != "off",
+            "level": _LEVELS[row.severity],
+        },
+    }
 
 
 def _results(report: ValidateReport, root: Path) -> Iterator[Json]:
