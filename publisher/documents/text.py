@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pyromark
 
-Event: TypeAlias = "str | Mapping[str, object]"
+Event: TypeAlias = "str | Mapping[str, Any]"
+Element: TypeAlias = "str | Mapping[str, object]"
+"""A name, with attributes or not."""
 _Block: TypeAlias = tuple[str, str]
 """A text, and the gap that it wants after it; '' is no text, only a gap."""
 
@@ -63,20 +65,32 @@ _OPTIONS = (
     | pyromark.Options.ENABLE_GFM
 )
 _SOFT_BREAK = "\0"  # CommonMark lets no text contain it
-_SOFT = re.compile(_SOFT_BREAK)
+_SOFT_BEFORE_WIDE = re.compile("\0(?=[\u1100-\U0010ffff])")  # U+1100 is the first wide character
 _BREAKS = {"SoftBreak": _SOFT_BREAK, "HardBreak": "\n"}
 
 
 def plain_text(markdown: str) -> str:
     """Return the plain text of CommonMark with tables, strikethrough, task lists, footnotes."""
     reader = _Reader()
+    pieces = reader.pieces
     markdown = markdown.replace("\0", "\N{REPLACEMENT CHARACTER}")  # as CommonMark asks
-    blocks = [
-        block
-        for event in pyromark.events(markdown, options=_OPTIONS)
-        for block in reader.take(event)
-    ]
-    return _joined([*blocks, *reader.notes])
+    events: Iterable[Event] = pyromark.events(markdown, options=_OPTIONS)
+    for event in events:  # flat, because of a hundred and more events most need no more than this
+        if isinstance(event, str):
+            pieces.append(_BREAKS.get(event, ""))
+        elif "Text" in event:
+            pieces.append(event["Text"])
+        elif "Start" in event:
+            reader.start(event["Start"])
+        elif "End" in event:
+            reader.end(event["End"])
+        elif "Code" in event:
+            pieces.append(event["Code"])
+        elif "Html" in event:
+            reader.add_html(event["Html"])
+        elif "InlineHtml" in event:
+            reader.add_html(event["InlineHtml"])
+    return _joined([*reader.blocks, *reader.notes])
 
 
 def _joined(blocks: list[_Block]) -> str:
@@ -91,95 +105,96 @@ def _joined(blocks: list[_Block]) -> str:
     return "".join(parts)
 
 
+class _Html(str):
+    """A piece that is HTML already."""
+
+    __slots__ = ()
+
+
 class _Reader:
-    """Takes the parser's events one by one; footnotes are put aside for the end."""
+    """Makes blocks of what starts and ends; those of footnotes are put aside for the end.
+
+    `pieces` are what the open block holds so far, plain text but for those that are `_Html`.
+    """
 
     def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.blocks: list[_Block] = []
         self.notes: list[_Block] = []
-        self._in_note = False
-        self._inline: list[str] = []  # HTML: text is escaped
-        self._verbatim: list[str] | None = None  # what a code block or HTML block holds so far
+        self._current = self.blocks
+        self._has_html = False
+        self._verbatim = False  # in a code block or HTML block
         self._loose: list[bool] = []  # of each open list, the innermost last
         self._cells = 0
 
-    def take(self, event: Event) -> list[_Block]:
-        """Return the blocks that an event ends, each with the gap after it."""
-        blocks = list(self._take(event))
-        if not self._in_note:
-            return blocks
-        self.notes += blocks
-        self._in_note = not (isinstance(event, Mapping) and _tag(event.get("End")) == _NOTE)
-        return []
+    def add_html(self, html: str) -> None:
+        """Take HTML that stands in the text."""
+        self.pieces.append(_Html(html))
+        self._has_html = True
 
-    def _take(self, event: Event) -> Iterator[_Block]:
-        if isinstance(event, str):
-            self._inline.append(_BREAKS.get(event, ""))
-            return
-        ((kind, what),) = event.items()
-        if kind == "Start":
-            yield from self._start(_tag(what))
-        elif kind == "End":
-            yield from self._end(_tag(what))
-        elif self._verbatim is not None:
-            self._verbatim.append(str(what))
-        elif kind in {"Text", "Code"}:
-            self._inline.append(_escape(str(what)))
-        elif kind in {"Html", "InlineHtml"}:
-            self._inline.append(str(what))
-
-    def _start(self, tag: str) -> Iterator[_Block]:
+    def start(self, element: Element) -> None:
+        """Take the start of an element."""
+        tag = element if isinstance(element, str) else next(iter(element))
         if tag in _INLINE:
             return
-        if self._inline:  # the text of a tight item, before what is nested in it
-            yield self._flushed("\n")
+        if tag == _NOTE:
+            self._current = self.notes
+        if self.pieces:  # the text of a tight item, before what is nested in it
+            self._flush("\n")
         if tag == "Paragraph" and self._loose:
             self._loose[-1] = True
         elif tag == "List":
             self._loose.append(False)
         elif tag in {"CodeBlock", "HtmlBlock"}:
-            self._verbatim = []
+            self._verbatim = True
         elif tag in {"TableHead", "TableRow"}:
             self._cells = 0
         elif tag == "TableCell":
             self._cells += 1
-            yield ("\t" if self._cells > 1 else ""), ""
-        elif tag == _NOTE:
-            self._in_note = True
+            self._current.append(("\t" if self._cells > 1 else "", ""))
 
-    def _end(self, tag: str) -> Iterator[_Block]:
+    def end(self, element: Element) -> None:
+        """Take the end of an element."""
+        tag = element if isinstance(element, str) else next(iter(element))
         if tag in _INLINE:
             return
-        if self._verbatim is not None:
-            text, self._verbatim = "".join(self._verbatim), None
-            yield (
-                (
-                    _html_text(text, collapse=True).strip("\n ")
-                    if tag == "HtmlBlock"
-                    else text.removesuffix("\n")
-                ),
-                "\n\n",
-            )
+        if self._verbatim:
+            self._flush_verbatim(tag)
             return
         if tag == "List":
             self._loose.pop()
         tight = tag == "List" and self._loose and not self._loose[-1]
-        yield self._flushed("\n" if tight else _GAPS.get(tag, ""))
+        self._flush("\n" if tight else _GAPS.get(tag, ""))
+        if tag == _NOTE:
+            self._current = self.blocks
 
-    def _flushed(self, gap: str) -> _Block:
-        text = _html_text("".join(self._inline), collapse=False)
-        self._inline.clear()
-        return _SOFT.sub(_soft_break, text), gap
+    def _flush(self, gap: str) -> None:
+        if self._has_html:
+            html = "".join(p if isinstance(p, _Html) else _escape(p) for p in self.pieces)
+            text = _html_text(html, collapse=False)
+            self._has_html = False
+        else:
+            text = "".join(self.pieces)
+        self.pieces.clear()
+        if _SOFT_BREAK in text:
+            text = _SOFT_BEFORE_WIDE.sub(_soft_break, text).replace(_SOFT_BREAK, " ")
+        self._current.append((text, gap))
 
-
-def _tag(what: object) -> str:
-    """Return the name of an element, which has attributes or not."""
-    return next(iter(what)) if isinstance(what, dict) else str(what)
+    def _flush_verbatim(self, tag: str) -> None:
+        text = "".join(self.pieces)
+        self.pieces.clear()
+        self._verbatim = self._has_html = False
+        if tag == "HtmlBlock":
+            text = _html_text(text, collapse=True).strip("\n ")
+        else:
+            text = text.removesuffix("\n")
+        self._current.append((text, "\n\n"))
 
 
 def _soft_break(match: re.Match[str]) -> str:
     """A space; nothing between two characters of a script that has none (CSS Text, 4.1.3)."""
     text, at = match.string, match.start()
-    return "" if _is_wide(text[at - 1 : at]) and _is_wide(text[at + 1 : at + 2]) else " "
+    return "" if _is_wide(text[at - 1 : at]) and _is_wide(text[at + 1]) else " "
 
 
 def _is_wide(character: str) -> bool:
@@ -200,6 +215,10 @@ class _Text(HTMLParser):
 
     def set_cdata_mode(self, elem: str, *, escapable: bool = False) -> None:
         """Take no element as raw: which are, and until where, differs between Python versions."""
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:  # noqa: ARG002  # its signature
+        """Take `<![…>` for a comment, as browsers do: html.parser raises at most of them."""
+        return self.parse_bogus_comment(i)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _OWN_LINE:
