@@ -41,7 +41,7 @@ _IRREGULAR = (
     "art-lojban|cel-gaulish|no-bok|no-nyn|zh-guoyu|zh-hakka|zh-min|zh-min-nan|zh-xiang"
 )
 _LANGUAGE = re.compile(
-    rf"(?:{_IRREGULAR})|x(?:-[A-Za-z0-9]{{1,8}})+|"
+    rf"(?:{_IRREGULAR})|[xX](?:-[A-Za-z0-9]{{1,8}})+|"
     r"[a-z]{2,3}(?:-[A-Za-z]{3}){0,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?"
     r"(?P<variants>(?:-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*)"
     r"(?P<extensions>(?:-[0-9A-WY-Za-wy-z](?:-[A-Za-z0-9]{2,8})+)*)"

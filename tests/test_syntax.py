@@ -94,6 +94,8 @@ VALID: dict[str, list[str]] = {
         "en-u-ca-buddhist-t-es",
         "de-x-private",
         "x-whatever",
+        "X-Whatever",
+        "de-X-private",
         "i-klingon",
         "i-default",
         "en-GB-oed",
