@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -422,6 +423,13 @@ def test_paths_choose_among_the_documents_and_their_keys_stay() -> None:
     paths = [Path("content/b"), Path("content/b/c.md"), Path("content/a.md")]
     found = [source.key for source, _ in sources(config(), paths)]
     assert found == ["b/c.md", "b/d.md", "a.md"]
+
+
+def test_files_whose_names_look_alike_are_both_read() -> None:
+    for form in ("NFC", "NFD"):
+        path = put(unicodedata.normalize(form, "é.md"), markdown())
+    files = len(list(path.parent.iterdir()))  # one where the disk takes the two names for one
+    assert [source.key for source, _ in sources(config(), [])] == ["é.md"] * files
 
 
 def test_a_path_outside_the_folder_is_a_folder_of_its_own() -> None:

@@ -145,6 +145,12 @@ def test_of_two_links_to_one_folder_the_first_counts(tmp_path: Path) -> None:
     assert keys() == ["a/a.md"]
 
 
+def test_of_two_names_of_one_file_the_first_counts(tmp_path: Path) -> None:
+    (tmp_path / "first.md").symlink_to("second.md")
+
+    assert keys("second.md", "third.md") == ["first.md", "third.md"]
+
+
 @pytest.mark.parametrize("target", ["..", "../.."])
 def test_a_link_upwards_ends(target: str, tmp_path: Path) -> None:
     folder = tmp_path / "a/content"

@@ -62,11 +62,16 @@ def _sources(config: Config, paths: Sequence[Path]) -> Iterator[tuple[Source, Co
         if not path.exists():
             raise SourceError(f"{path}: there is no such file or folder", remedy="correct the path")
         context = _context(config, path)
-        for source in find(path) if path.is_dir() else [source_of(path, path.parent)]:
-            real = os.path.realpath(source.path)  # Path.resolve fails where a link leads to itself
+        if path.is_dir():
+            found = find(path, below=context.folder)
+        else:
+            found = iter([source_of(path.absolute(), context.folder)])
+        for source in found:
+            # In one folder each is found once; realpath asks the disk about every part of a path.
+            real = os.path.realpath(source.path) if len(paths) > 1 else str(source.path)
             if real not in seen:
                 seen.add(real)
-                yield source_of(source.path.absolute(), context.folder), context
+                yield source, context
 
 
 def _context(config: Config, path: Path) -> Context:

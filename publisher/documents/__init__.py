@@ -6,8 +6,10 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from publisher.documents.json_record import escape_rkey, read_json
 from publisher.documents.markdown import read_markdown
@@ -43,27 +45,38 @@ READERS: dict[str, Callable[[Source, bytes, Context], Reading]] = {
 }
 """The reader of each suffix; another format is another line here."""
 
+Entry: TypeAlias = "os.DirEntry[str]"
+
+_SUFFIXES = tuple(READERS)
 _NO_DOCUMENTS = frozenset({"node_modules", "__pycache__"})
 _SECTION_PAGES = frozenset({"_index.md", "_index.markdown"})
 
 
-def find(folder: Path) -> Iterator[Source]:
-    """Yield the documents below a folder, in the order of their keys.
+def find(folder: Path, *, below: Path | None = None) -> Iterator[Source]:
+    """Yield the documents below a folder, their paths absolute, in the order of their keys.
 
-    Symbolic links are followed, and each folder is read once: as itself where it is below
-    `folder`, else by the first link that leads there. Left out: hidden folders, node_modules,
-    section pages (`_index.md`), and folders that a pull wrote (they hold `pull.json`), unless
-    `folder` is one itself. Raises SourceError.
+    A key is the place below `below`, by default below `folder`. Symbolic links are followed. Each
+    folder is read once: as itself where it is below `folder`, else by the first link that leads
+    there; of a file's names the first counts. Left out: hidden folders, node_modules, section
+    pages (`_index.md`), and folders that a pull wrote (they hold `pull.json`), unless `folder` is
+    one itself. Raises SourceError.
     """
-    yield from sorted(
-        (source_of(path, folder) for path in _walk(folder)), key=lambda found: found.key
-    )
+    found = sorted(_walk(folder, below or folder), key=lambda found: found[0].key)
+    seen: set[str] = set()
+    for source, real in found:
+        if real not in seen:
+            seen.add(real)
+            yield source
 
 
 def source_of(path: Path, folder: Path) -> Source:
     """Return a file as a source; its key is its path below `folder`."""
+    return Source(path, _key(path, folder))
+
+
+def _key(path: Path, folder: Path) -> str:
     relative = Path(os.path.relpath(path, folder)).as_posix()
-    return Source(path, unicodedata.normalize("NFC", relative))
+    return unicodedata.normalize("NFC", relative)
 
 
 def read(source: Source, context: Context) -> Reading:
@@ -88,10 +101,15 @@ def read(source: Source, context: Context) -> Reading:
 
 def _is_not_utf8(name: str) -> bool:
     """Tell whether a name holds bytes that Python could only keep as lone surrogates."""
-    return any("\ud800" <= character <= "\udfff" for character in name)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, below: Path) -> Iterator[tuple[Source, str]]:
+    """Yield the documents below a folder, each with its path without links."""
     if not folder.is_dir():
         raise SourceError(
             f"{folder}: there is no such folder",
@@ -104,41 +122,70 @@ def _walk(folder: Path) -> Iterator[Path]:
         start = min(starts)
         starts.remove(start)
         if os.path.realpath(start) not in seen:
-            starts += yield from _walk_one(start, seen, is_root=start == str(folder))
+            for opened in _walk_one(start, seen, starts, is_root=start == str(folder)):
+                yield from _documents(opened, below)
 
 
-def _walk_one(start: str, seen: set[str], *, is_root: bool) -> Generator[Path, None, list[str]]:
-    """Yield the files below one folder, links to folders aside: these are returned."""
-    links = []
-    for parent, folders, files in os.walk(start, onerror=_unreadable):
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    path: Path
+    real: str  # without links
+    others: list[Entry]  # that are no folders
+
+
+def _walk_one(start: str, seen: set[str], links: list[str], *, is_root: bool) -> Iterator[_Folder]:
+    """Yield the folders from one on; links to folders go to `links`."""
+    waiting = [start]
+    while waiting:
+        parent = waiting.pop()
+        folders, others = _inside(parent)
+        pulled = any(entry.name == "pull.json" for entry in others)
         real = os.path.realpath(parent)
-        if real in seen or ("pull.json" in files and not (is_root and parent == start)):
-            folders.clear()
+        if real in seen or (pulled and not (is_root and parent == start)):
             continue
         seen.add(real)
-        kept = [Path(parent, name) for name in _kept(folders)]
-        links += [str(path) for path in kept if path.is_symlink()]
-        folders[:] = [path.name for path in kept]
-        yield from (path for name in files if _is_document(path := Path(parent, name)))
-    return links
+        for entry in folders:
+            if not entry.name.startswith(".") and entry.name not in _NO_DOCUMENTS:
+                (links if entry.is_symlink() else waiting).append(entry.path)
+        yield _Folder(Path(parent).absolute(), real, others)
 
 
-def _is_document(path: Path) -> bool:
-    if path.suffix.lower() not in READERS or path.name.startswith("."):
+def _inside(folder: str) -> tuple[list[Entry], list[Entry]]:
+    """Return the folders in a folder, and what else is there. Raises SourceError."""
+    folders: list[Entry] = []
+    others: list[Entry] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                (folders if _is_folder(entry) else others).append(entry)
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename}: {error.strerror}", remedy="make the folder readable"
+        ) from error
+    return folders, others
+
+
+def _is_folder(entry: Entry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
         return False
-    if path.name in _SECTION_PAGES:
+
+
+def _documents(folder: _Folder, below: Path) -> Iterator[tuple[Source, str]]:
+    place = _key(folder.path, below)
+    prefix = "" if place == "." else f"{place}/"
+    for entry in filter(_is_document, folder.others):
+        key = prefix + unicodedata.normalize("NFC", entry.name)
+        real = os.path.realpath(entry.path) if entry.is_symlink() else f"{folder.real}/{entry.name}"
+        yield Source(folder.path / entry.name, key), real
+
+
+def _is_document(entry: Entry) -> bool:
+    name = entry.name
+    if name.startswith(".") or name in _SECTION_PAGES or not name.lower().endswith(_SUFFIXES):
         return False
     try:
-        return stat.S_ISREG(path.stat().st_mode)
+        return entry.is_file(follow_symlinks=False) or stat.S_ISREG(entry.stat().st_mode)
     except OSError:  # reading it says why
         return True
-
-
-def _kept(folders: Iterable[str]) -> Iterator[str]:
-    return (name for name in folders if not name.startswith(".") and name not in _NO_DOCUMENTS)
-
-
-def _unreadable(error: OSError) -> None:
-    raise SourceError(
-        f"{error.filename}: {error.strerror}", remedy="make the folder readable"
-    ) from error
