@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import timeit
 import zlib
 from datetime import UTC, datetime
 from io import BytesIO
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 
 from publisher import lexicon, quality
 from publisher.findings import RULES
 from publisher.lexicon import readers
+from publisher.quality.markup import markup
+from publisher.quality.record import _meant
 from publisher.resources import bundled
 from tests.site import make_site, picture, run
 
@@ -56,7 +59,7 @@ def test_the_page_has_every_rule_as_it_is() -> None:
     assert {code: severity for code, severity, *_ in ROWS} == {
         code: row.severity for code, row in RULES.items()
     }
-    assert len(EXAMPLES) == len(RULES) - 4  # three speak of images, one of two records
+    assert len(EXAMPLES) == len(RULES) - 5  # three speak of images, two of two records
 
 
 @pytest.mark.parametrize(("code", "bad", "good"), EXAMPLES, ids=[row[0] for row in EXAMPLES])
@@ -81,15 +84,23 @@ def test_a_whole_record_has_nothing_odd() -> None:
     "text",
     [
         "<p>Hello</p>",
-        "a<br>b",
-        "a<br/>b",
+        "a<br>b<br/>c",
+        "a</li>\nb</li>",
         '<a href="x">b',
-        "## Hello",
-        "Hello\n# World",
+        "<video controls\n src = 'x'>",
+        "The <em>first</em>",
+        "## Hello\n\nWorld\n\n### Again\n",
+        "Hello\r\n\r\n## World\r\n\r\n## Again",
         "```python\nx\n```",
+        "Hello\n```\nx",
         "![a](b.png)",
         "[a](https://b.example)",
+        "see[a](https://b.example)",
+        "[a](mailto:a@b.example) [b](#c) [c](../d)",
+        "[b](#c)",
         "this is **bold** text",
+        "**Hello, world:** text",
+        "this is ***both***, too",
         '{{< figure src="x" >}}',
         "{{% note %}}",
         "{% include x %}",
@@ -111,6 +122,22 @@ def test_markup_in_text_is_found(text: str) -> None:
         "[1] see (below)",
         "C# and {braces} and {{name}}",
         "5% of {% sign",
+        "a<br>b",
+        "write </p> at the end",
+        "## Hello",
+        "Hello\n# World",
+        "Say\n\n# first\nls\n\n## second\npwd\n\n# third\nrm",
+        "## [1] 4\n\n## [1] 5\n\n## [1] 6",
+        "foo[0](1) and callbacks[name](event.data)",
+        "List<a> and Map<p, q>, List<b>",
+        "[](int x) and [this](int x) and [f](x)",
+        "f(**a, **b); def f(**kw): g(**kw)",
+        "{**a,**b} or 2**3**4 or (2**3)**4",
+        "src/**/a and **/b, **/c; char **argv, int **b",
+        "/** doc */ and /**/ and **** and f**k, s**t",
+        "std::array[0](std::move) and [x](std::move)",
+        "i <b and p <q; for (i = 0; i <a && b = 'x'; i <a = 'x')",
+        "` one ` and ``two`` and not at the start ```",
         "> he said",
         "I <3 you",
     ],
@@ -138,14 +165,109 @@ def test_a_field_that_is_a_known_one_misspelt_is_named(name: str, meant: str | N
     assert [f.remedy for f in found] == ([f"write {meant}"] if meant else [])
 
 
-def image(width: int, height: int, kind: str = "JPEG", *, position: bool = False) -> bytes:
-    exif = Image.Exif()
-    if position:
-        exif.get_ifd(0x8825)[1] = "N"
-        exif.get_ifd(0x8825)[2] = (53.0, 33.0, 0.0)
+def test_fields_of_contributors_are_looked_at_too() -> None:
+    people: list[Any] = [
+        {"did": "did:web:a.example"},
+        {"displayname": "A", "x": 1},
+        "B",
+        {"roles": "C"},
+    ]
+    found = quality.check({**WHOLE, "contributors": people}, now=NOW)
+    assert [(f.code, f.pointer, f.remedy) for f in found] == [
+        ("field-typo", "/contributors/1/displayname", "write displayName"),
+        ("field-typo", "/contributors/3/roles", "write role"),
+    ]
+
+
+def test_unknown_fields_without_number_are_not_all_remembered() -> None:
+    for number in range(3_000):
+        quality.check({**WHOLE, f"unknown{number}": 1}, now=NOW)
+    assert _meant.cache_info().currsize <= 1024
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"title": " "}, ["title-empty"]),
+        ({"path": "posts?p=1"}, ["path-slash", "path-query"]),
+        ({"path": "/posts#a"}, ["path-query"]),
+        ({"site": f"{URI}/"}, ["site-slash"]),
+        ({"site": "at://did:web:alice.example"}, ["site-collection"]),
+        ({"site": "at://did:web:alice.example/site.standard.publication"}, ["site-collection"]),
+        (
+            {"site": "at://alice.example/app.bsky.feed.post/3lzzzzzzzzz22/"},
+            ["site-slash", "site-handle", "site-collection"],
+        ),
+        ({"tags": ["C#", "I <3 boats", "a b", "no_case"]}, []),
+        ({"tags": ["#a", "b ", "<i>c</i>", "**d**", "`e`", "[f](g)"]}, ["tag-markup"] * 6),
+        ({"tags": ["a", "A", "b", "a", "STRASSE", "straße"]}, ["tag-twice"] * 3),
+        ({"publishedAt": "2026-11-01T00:00:00Z"}, []),
+        ({"publishedAt": "2026-11-01T00:00:00.001Z"}, ["published-future"]),
+        ({"publishedAt": "2026-11-01T01:00:00+01:00"}, []),
+        ({"updatedAt": "2026-02-05T16:32:10Z"}, []),
+        ({"updatedAt": "2026-02-05T16:32:10+00:01"}, ["updated-before"]),
+        ({"publishedAt": "2999-01-01"}, []),
+        ({"publishedAt": "0000-01-01T00:00:00Z", "updatedAt": "soon"}, []),
+        ({"content": {"$type": "site.standard.content.blocks"}}, ["content-squatted"]),
+    ],
+)
+def test_a_document_is_held_against_each_rule(value: dict[str, Any], expected: list[str]) -> None:
+    assert codes({**WHOLE, **value}) == expected
+
+
+def test_a_publication_is_held_against_its_own_rules() -> None:
+    odd = {**PUBLICATION, "url": "http://a.example/", "name": "", "Name": 1}
+    del odd["name"], odd["icon"]
+    assert codes(odd) == ["site-slash", "site-http", "cover-missing", "field-typo"]
+    assert codes({**PUBLICATION, "name": ""}) == ["title-empty"]
+
+
+ADVERSE = (
+    *("[", "[a](", "](", "[a](b", "*", "**", "**a ", "`", "```", "{", "{%a", "#", "\n\n## "),
+    *("\n\n## a", "<", "<a ", "<a b", "<a b=", "<p>", "<p>a", "</p", "<br", "\n", " ", "a[", "[a]"),
+)
+
+
+@pytest.mark.parametrize("piece", ADVERSE)
+def test_markup_is_looked_for_in_linear_time(piece: str) -> None:
+    text = (piece * 200_000)[:200_000] + "a"
+    taken = min(timeit.repeat(lambda: markup(text), number=1, repeat=3))
+    assert taken < 1  # a hundredth of it; what was quadratic took minutes
+
+
+def image(width: int, height: int, kind: str = "JPEG", **metadata: Any) -> bytes:
     buffer = BytesIO()
-    Image.new("RGB", (width, height)).save(buffer, kind, exif=exif.tobytes())
+    Image.new("RGB", (width, height)).save(buffer, kind, **metadata)
     return buffer.getvalue()
+
+
+def exif(**gps: int | tuple[float, ...]) -> bytes:
+    """EXIF with these fields of GPS."""
+    made = Image.Exif()
+    for name, value in gps.items():
+        made.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS[name]] = value
+    return made.tobytes()
+
+
+POSITION = exif(GPSLatitude=(53.0, 33.0, 0.0), GPSLongitude=(9.0, 59.0, 0.0))
+CLOCK = exif(GPSTimeStamp=(12.0, 0.0, 0.0), GPSAltitudeRef=0)
+XMP = b'<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="53,33.0N"/>'
+
+
+def xmp_text(text: bytes) -> PngImagePlugin.PngInfo:
+    made = PngImagePlugin.PngInfo()
+    made.add_itxt("XML:com.adobe.xmp", text.decode(), zip=True)
+    return made
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+
+def after_the_pixels(*chunks: bytes) -> bytes:
+    png = image(1200, 630, "PNG")
+    return b"".join([png[:-12], *chunks, png[-12:]])
 
 
 @pytest.mark.parametrize(
@@ -160,14 +282,44 @@ def image(width: int, height: int, kind: str = "JPEG", *, position: bool = False
         (image(256, 256), "/icon", []),
         (image(255, 255), "/icon", ["icon-size"]),
         (image(300, 256), "/icon", ["icon-size"]),
-        (image(1200, 630, position=True), "/coverImage", ["cover-position"]),
-        (image(1200, 630, "PNG", position=True), "/coverImage", ["cover-position"]),
-        (image(1200, 630, "WEBP", position=True), "/coverImage", ["cover-position"]),
         (b"no image", "/coverImage", []),
+        (b"", "/coverImage", []),
     ],
 )
 def test_images_are_measured(content: bytes, pointer: str, expected: list[str]) -> None:
     assert [found.code for found in quality.cover(content, pointer)] == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "is_found"),
+    [
+        (image(1200, 630, exif=POSITION), True),
+        (image(1200, 630, "PNG", exif=POSITION), True),
+        (image(1200, 630, "WEBP", exif=POSITION), True),
+        (image(1200, 630, exif=CLOCK), False),
+        (image(1200, 630, exif=exif()), False),
+        (image(1200, 630, xmp=XMP), True),
+        (image(1200, 630, "WEBP", xmp=XMP), True),
+        (image(1200, 630, "PNG", pnginfo=xmp_text(XMP)), True),
+        (image(1200, 630, xmp=XMP.replace(b'"53,33.0N"', b'""')), False),
+        (image(1200, 630, xmp=XMP.replace(b"GPSLatitude", b"GPSVersionID")), False),
+        (image(1200, 630, xmp=b"<exif:GPSLongitude>9,59.0E</exif:GPSLongitude>"), True),
+        (image(1200, 630, xmp=XMP.decode().encode("utf-16")), True),
+        (after_the_pixels(chunk(b"eXIf", POSITION.removeprefix(b"Exif\0\0"))), True),
+        (after_the_pixels(chunk(b"eXIf", CLOCK.removeprefix(b"Exif\0\0"))), False),
+        (after_the_pixels(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP)), True),
+    ],
+)
+def test_a_position_is_found_wherever_it_is_written(content: bytes, is_found: bool) -> None:
+    assert [f.code for f in quality.cover(content, "/coverImage")] == ["cover-position"] * is_found
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+def test_pixels_are_never_decoded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = image(100, 630, kind)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _self: pytest.fail("decoded"))
+    monkeypatch.setattr(ImageFile.ImageFile, "load_prepare", lambda _self: pytest.fail("decoded"))
+    assert [f.code for f in quality.cover(content, "/coverImage")] == ["cover-size"]
 
 
 def test_a_bomb_is_not_measured() -> None:
@@ -180,14 +332,9 @@ def test_a_bomb_is_not_measured() -> None:
     assert quality.cover(content, "/coverImage") == []
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    body = kind + content
-    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
-
-
 @given(st.integers(0, 400), st.integers(0, 255))
 def test_a_damaged_image_is_no_crash(at: int, byte: int) -> None:
-    content = bytearray(image(1200, 630, position=True))
+    content = bytearray(image(1200, 630, exif=POSITION))
     content[at % len(content)] = byte
     codes = {found.code for found in quality.cover(bytes(content), "/coverImage")}
     assert codes <= {"cover-position", "cover-size"}
@@ -230,6 +377,22 @@ def test_a_document_beside_its_publication_should_name_it(tmp_path: Path) -> Non
     (site.content / "p.json").write_text(json.dumps(publication), encoding="utf-8")
     assert outcome(site.root) == (0, {"a.md": ["site-loose"], "p.json": []})
     assert outcome(site.root, "--ignore", "site-loose")[1] == {"a.md": [], "p.json": []}
+    publication["url"] = "https://Alice.example/"
+    (site.content / "p.json").write_text(json.dumps(publication), encoding="utf-8")
+    assert outcome(site.root) == (0, {"a.md": ["site-loose"], "p.json": ["site-slash"]})
+
+
+def test_publications_of_one_address_in_a_folder_are_told_of_each_other(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    publication = {key: item for key, item in PUBLICATION.items() if key != "icon"}
+    for name, url in (("a", ""), ("b", "/"), ("c", "/blog")):
+        text = json.dumps({**publication, "url": publication["url"] + url})
+        (site.content / f"{name}.json").write_text(text, encoding="utf-8")
+    found = {"a.json": ["publication-twice"], "b.json": ["site-slash", "publication-twice"]}
+    assert outcome(site.root) == (0, {**found, "c.json": []})
+    toml = site.root / "publisher.toml"
+    toml.write_text(f'{toml.read_text("utf-8")}\n[rules]\npublication-twice = "error"\n', "utf-8")
+    assert outcome(site.root)[0] == 1
 
 
 LONG = "x" * 51

@@ -211,21 +211,19 @@ class Judge:
 
     def among(self, checked: list[Checked]) -> list[Checked]:
         """Return the results of a folder with what shows only beside the other files."""
-        claimed = [(item.key, item.claims) for item in checked if item.claims]
-        urls = {
-            claims.url: key
-            for key, claims in claimed
-            if claims.collection == quality.PUBLICATION and isinstance(claims.url, str)
-        }
-        if not urls or not self._advises("site-loose"):
-            return checked
-        return [self._beside(item, urls) for item in checked]
+        publications: dict[str, list[str]] = {}
+        for item in checked:
+            claims = item.claims
+            if claims and claims.collection == quality.PUBLICATION and isinstance(claims.url, str):
+                publications.setdefault(quality.address(claims.url), []).append(item.key)
+        return [self._beside(item, publications) for item in checked] if publications else checked
 
-    def _beside(self, item: Checked, urls: Mapping[str, str]) -> Checked:
-        claims = item.claims
-        if claims is None or claims.collection != DOCUMENT:
-            return item
-        found = quality.loose(claims.site, urls)
+    def _beside(self, item: Checked, publications: Mapping[str, list[str]]) -> Checked:
+        claims, found = item.claims, list[Finding]()
+        if claims and claims.collection == DOCUMENT:
+            found = self._advised(quality.loose(claims.site, publications))
+        elif claims and claims.collection == quality.PUBLICATION:
+            found = self._advised(quality.twice(claims.url, item.key, publications))
         if not found:
             return item
         again = self._checked(item.path, item.key, item.status, None, [*item.findings, *found])
