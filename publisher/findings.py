@@ -92,6 +92,7 @@ _FAULTS = {
     # Readers
     "bluesky-card": Code("warning", "Bluesky shows no enhanced card"),
     "bluesky-reading-time": Code("warning", "Bluesky shows no reading time"),
+    "leaflet-repo": Code("warning", "Leaflet doesn't find the publication of another repo"),
     "leaflet-limit": Code("warning", "Leaflet drops the record, for its older limits"),
 }
 

@@ -406,8 +406,19 @@ LOOSE = {**WHOLE, "site": "https://alice.example"}
         ("bluesky", LOOSE, ["bluesky-card"]),
         ("bluesky", {**WHOLE, "site": URI.replace("did:web:", "")}, ["bluesky-card"]),
         ("bluesky", {**WHOLE, "title": ""}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "site": f"{URI}/"}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "site": URI.replace("publication", "document")}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "site": "at://did:web:alice.example"}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "path": "/?p=1"}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "path": "/a#b"}, ["bluesky-card"]),
+        ("bluesky", {**WHOLE, "path": ""}, ["bluesky-card"]),
         ("bluesky", {**WHOLE, "textContent": ""}, ["bluesky-reading-time"]),
+        ("bluesky", {**WHOLE, "textContent": " \n"}, ["bluesky-reading-time"]),
         ("bluesky", PUBLICATION, []),
+        ("bluesky", {**PUBLICATION, "url": "http://alice.example"}, ["bluesky-card"]),
+        ("bluesky", {**PUBLICATION, "url": "https://alice.example/?a"}, ["bluesky-card"]),
+        ("bluesky", {**PUBLICATION, "url": "https://alice.example/"}, []),
+        ("bluesky", {**PUBLICATION, "$type": "com.example.thing"}, []),
         ("leaflet", LOOSE, []),
         ("leaflet", {**WHOLE, "tags": ["x" * 50]}, []),
         ("leaflet", {**WHOLE, "tags": ["a", "x" * 51]}, ["leaflet-limit"]),
@@ -434,6 +445,16 @@ def test_profiles_add_to_the_verdict_and_never_change_it() -> None:
     assert (verdict.status, [f.code for f in verdict.findings]) == ("valid", ["bluesky-card"])
     with pytest.raises(ValueError, match="'nobody' is no profile; known are spec, publish"):
         catalog.validate(value, profile="nobody")  # type: ignore[arg-type]
+
+
+def test_leaflet_looks_for_the_publication_in_the_repo_of_the_document(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site", site=URI, repo="did:web:bob.example")
+    site.write("a.md")
+    assert outcome(site.root, "--profile", "leaflet") == (0, {"a.md": ["leaflet-repo"]})
+    assert outcome(site.root) == (0, {"a.md": []})
+    for repo in ("did:web:alice.example", "alice.example", "folder:./repo"):
+        site.configure(site=URI, repo=repo)
+        assert outcome(site.root, "--profile", "leaflet") == (0, {"a.md": []})
 
 
 def test_profiles_are_chosen_on_the_command_line(tmp_path: Path) -> None:

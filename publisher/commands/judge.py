@@ -15,7 +15,7 @@ from publisher.data import Cid, Value, encode, to_plain
 from publisher.documents import DOCUMENT, READERS, Context, Reading, Source, read
 from publisher.documents.places import locate
 from publisher.findings import RULES, Finding, has_errors
-from publisher.lexicon import Catalog, Verdict
+from publisher.lexicon import Catalog, Verdict, readers
 from publisher.lexicon.catalog import Profile
 from publisher.record import MAX_BYTES, Record, build
 from publisher.syntax import Nsid
@@ -216,12 +216,14 @@ class Judge:
             claims = item.claims
             if claims and claims.collection == quality.PUBLICATION and isinstance(claims.url, str):
                 publications.setdefault(quality.address(claims.url), []).append(item.key)
-        return [self._beside(item, publications) for item in checked] if publications else checked
+        return [self._beside(item, publications) for item in checked]
 
     def _beside(self, item: Checked, publications: Mapping[str, list[str]]) -> Checked:
         claims, found = item.claims, list[Finding]()
         if claims and claims.collection == DOCUMENT:
             found = self._advised(quality.loose(claims.site, publications))
+            if "leaflet" in self.profiles:
+                found += readers.elsewhere(claims.site, self.config.settings.repo)
         elif claims and claims.collection == quality.PUBLICATION:
             found = self._advised(quality.twice(claims.url, item.key, publications))
         if not found:

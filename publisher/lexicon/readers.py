@@ -1,7 +1,9 @@
 """What known readers drop or don't show of records that their lexicon allows. Pure.
 
-Bluesky pairs a document with its publication by the exact AT-URI; Leaflet holds records against an
-older copy of the lexicons, whose limits were lower.
+Bluesky pairs a document with its publication by the exact AT-URI, and with posts by the address
+(scheme, host and path of the publication's `url` and the document's `path`); it counts the words of
+textContent. Leaflet holds records against an older copy of the lexicons, whose limits were lower,
+and looks for the publication in the document's own repo.
 """
 
 from __future__ import annotations
@@ -26,27 +28,65 @@ def findings(value: Mapping[str, object], collection: str, reader: str) -> list[
     Any value is taken, one with faults too. Raises ValueError for an unknown reader.
     """
     if reader == "bluesky":
-        return list(_bluesky(value)) if collection == "site.standard.document" else []
+        found = _BLUESKY.get(collection)
+        return list(found(value)) if found else []
     if reader == "leaflet":
         limits = _LEAFLET_LIMITS.get(collection, ())
         return [found for limit in limits for found in _too_much(value, *limit)]
     raise ValueError(f"{reader!r} is no reader; known are {', '.join(READERS)}")
 
 
-def _bluesky(value: Mapping[str, object]) -> Iterator[Finding]:
-    site = value.get("site")
-    if isinstance(site, str) and not site.startswith("at://"):
-        message = "the site is no publication, so posts get a plain card"
-        remedy = "publish a site.standard.publication, and write its at:// URI"
-        yield _warning("/site", "bluesky-card", message, remedy)
-    elif isinstance(site, str) and not site.startswith("at://did:"):
-        message = "the publication is named by a handle, so it isn't found"
-        yield _warning("/site", "bluesky-card", message, "write at://did:… instead of the handle")
+def _bluesky_document(value: Mapping[str, object]) -> Iterator[Finding]:
+    site, path = value.get("site"), value.get("path")
+    if isinstance(site, str) and (reason := _unpaired(site)):
+        remedy = "write the publication's own at://did:…/site.standard.publication/rkey"
+        yield _warning("/site", "bluesky-card", f"{reason}, so posts get a plain card", remedy)
     if value.get("title") == "":
         yield _warning("/title", "bluesky-card", "without a title there is no card", "add one")
-    if not value.get("textContent"):
-        message = "without textContent there is no reading time"
-        yield _warning("", "bluesky-reading-time", message, "add the plain text")
+    if not path:
+        message = "without a path only posts of the site's front page are matched"
+        yield _warning("", "bluesky-card", message, "add the page's path")
+    elif isinstance(path, str) and ("?" in path or "#" in path):
+        message = "posts are matched without query and fragment: another page may be taken"
+        yield _warning("/path", "bluesky-card", message, "give the document a path of its own")
+    text = value.get("textContent")
+    if not isinstance(text, str) or not text.strip():
+        message = "without words in textContent there is no reading time"
+        pointer = "/textContent" if "textContent" in value else ""
+        yield _warning(pointer, "bluesky-reading-time", message, "add the plain text")
+
+
+def _unpaired(site: str) -> str | None:
+    """Return why a site isn't a publication's AT-URI, character for character; None if it is."""
+    if not site.startswith("at://"):
+        return "the site is no publication"
+    if not site.startswith("at://did:"):
+        return "the publication is named by a handle"
+    if site.endswith("/"):
+        return "the publication's URI ends in a slash"
+    _did, _, record = site[5:].partition("/")
+    collection, _, rkey = record.partition("/")
+    if collection != "site.standard.publication" or not rkey:
+        return "the site is the URI of no publication"
+    return None
+
+
+def _bluesky_publication(value: Mapping[str, object]) -> Iterator[Finding]:
+    url = value.get("url")
+    if not isinstance(url, str):
+        return
+    if url.startswith("http://"):
+        message = "posts that link to https are another site's"
+        yield _warning("/url", "bluesky-card", message, f"write https://{url[7:]}")
+    if "?" in url or "#" in url:
+        message = "posts are matched without query and fragment, and the paths behind them"
+        yield _warning("/url", "bluesky-card", message, "write the address alone")
+
+
+_BLUESKY = {
+    "site.standard.document": _bluesky_document,
+    "site.standard.publication": _bluesky_publication,
+}
 
 
 def _too_much(
@@ -65,6 +105,17 @@ def _too_much(
                 f" {most_graphemes:,} or {most_bytes:,} is dropped"
             )
             yield _warning(pointer, "leaflet-limit", message, "shorten it")
+
+
+def elsewhere(site: object, repo: str | None) -> list[Finding]:
+    """Return whether Leaflet misses the publication of a document in the repo of this DID."""
+    if not (isinstance(site, str) and site.startswith("at://did:") and repo):
+        return []
+    owner = site[5:].partition("/")[0]
+    if not repo.startswith("did:") or owner == repo:
+        return []
+    message = f"the publication is {owner}'s, and Leaflet looks for it in {repo}"
+    return [_warning("/site", "leaflet-repo", message, "keep the two in one repo")]
 
 
 def _warning(pointer: str, code: str, message: str, remedy: str) -> Finding:
