@@ -21,7 +21,7 @@ from publisher.errors import ConfigError, PublisherError
 if TYPE_CHECKING:
     from publisher.commands.repos import Target
     from publisher.config import Config
-    from publisher.output import Report
+    from publisher.output.text import Report
     from publisher.progress import Progress
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, TextIO
 
 from publisher.commands.validate import ValidateReport
 from publisher.errors import PublisherError
-from publisher.output import Line, Report, escape, render, to_json
-from publisher.output.github import to_annotations
-from publisher.output.sarif import to_sarif
+from publisher.output import Line, escape, render, to_json
 from publisher.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
+
+    from publisher.output.text import Report
 
 _THEME = {
     "good": "green",
@@ -53,9 +53,13 @@ def _write(report: Report, format: str) -> None:
         # The runner says where the checkout is; elsewhere paths are from here.
         root = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
         if format == "github":
+            from publisher.output.github import to_annotations
+
             for line in to_annotations(report, root):
                 print(line)
         else:
+            from publisher.output.sarif import to_sarif
+
             print(json.dumps(to_sarif(report, root), indent=2))
     elif format == "json":
         print(json.dumps(to_json(report), indent=2, ensure_ascii=False))

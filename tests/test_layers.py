@@ -123,3 +123,10 @@ def modules_loaded_by(*arguments: str, cwd: Path) -> set[str]:
 def test_what_needs_no_network_loads_no_network(arguments: list[str]) -> None:
     loaded = modules_loaded_by(*arguments, cwd=ROOT / "seeds")
     assert loaded & {"atproto_client", "httpx", "dns", "keyring"} == set()
+
+
+def test_validation_loads_no_other_command_and_no_cryptography() -> None:
+    loaded = modules_loaded_by("validate", cwd=ROOT / "seeds")
+    assert (
+        loaded & {"publisher.commands.publish", "publisher.lock", "cryptography", "rich"} == set()
+    )

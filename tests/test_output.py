@@ -16,7 +16,8 @@ from publisher.commands.pull import Pulled, PulledFile, PullReport
 from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
-from publisher.output import Report, escape, render, to_json
+from publisher.output import escape, render, to_json
+from publisher.output.text import Report
 
 TOO_LONG = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1")
 ODD = Finding("", "no-record", "has no $type", "warning", "add $type")

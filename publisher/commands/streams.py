@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from publisher.archive import ArchiveError, read_car, walk_tree
-from publisher.archive.commit import parse_commit
 from publisher.commands.collect import pieces, set_judge, the_judge
 from publisher.commands.cores import cores, spread
 from publisher.commands.judge import Checked, Judge
@@ -121,6 +119,9 @@ def _judge_lines(path: Path, lines: _Lines) -> list[Checked]:
 
 def _archived(path: Path, content: BinaryIO, judge: Judge) -> Iterator[Checked]:
     """Yield the records of a CAR by their keys; what is wrong with the archive itself is last."""
+    from publisher.archive import ArchiveError, read_car, walk_tree  # a tenth of the start-up
+    from publisher.archive.commit import parse_commit
+
     try:
         car = read_car(content)
         commit = parse_commit(car.blocks[car.root])

@@ -1,8 +1,34 @@
-"""Reports become text, JSON, SARIF or annotations. Pure; nothing here prints."""
+"""Reports become text, JSON, SARIF or annotations. Pure; nothing here prints.
+
+What only the reports of other commands need isn't imported for a validation: start-up would take
+a fifth longer.
+"""
 
 from __future__ import annotations
 
-from publisher.output.text import Line, Report, escape, render
-from publisher.output.wire import to_json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-__all__ = ["Line", "Report", "escape", "render", "to_json"]
+from publisher.commands.validate import ValidateReport
+from publisher.output.lines import Line, escape, validation
+
+if TYPE_CHECKING:
+    from publisher.output.text import Report
+
+__all__ = ["Line", "escape", "render", "to_json"]
+
+
+def render(report: Report) -> Iterator[Line]:
+    """Yield the lines of a report."""
+    if isinstance(report, ValidateReport):
+        return validation(report)
+    from publisher.output import text
+
+    return text.render(report)
+
+
+def to_json(report: Report) -> dict[str, object]:
+    """Return a report as plain JSON values: its fields, its counts, its exit status."""
+    from publisher.output import wire
+
+    return wire.to_json(report)

@@ -12,7 +12,7 @@ from pathlib import Path
 from publisher.commands.judge import Checked
 from publisher.commands.validate import ValidateReport
 from publisher.findings import Finding
-from publisher.output.text import escape, render_counts
+from publisher.output.lines import escape, render_counts
 
 _COMMANDS = {"error": "error", "warning": "warning", "info": "notice"}
 
