@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import pickle
 import unicodedata
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from publisher import lexicon
 from publisher.commands.collect import collect, load_catalog, sources
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Checked, Judge, _longest
 from publisher.config import Config, Settings
+from publisher.data import RAW, Cid, Value, to_plain
 from publisher.errors import SourceError
 from publisher.findings import Finding
 from publisher.lexicon import Catalog
@@ -491,6 +495,29 @@ def test_a_record_whose_json_is_much_longer_than_its_cbor_is_measured(
 ) -> None:
     put("a.json", record(extra=extra))
     assert seen(checked(catalog)) == [("a.json", "invalid", ["record-size"])]
+
+
+PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text()
+VALUES = st.recursive(
+    PLAIN | st.binary() | st.builds(Cid.of, st.binary(), st.just(RAW)),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(VALUES)
+@example("\x01" * 9)
+@example([-(2**63)])
+@example({"\x01" * 99: b""})
+def test_no_value_has_more_json_than_is_said_before_it_is_measured(value: Value) -> None:
+    json_text = json.dumps(to_plain(value), ensure_ascii=False)
+    assert len(json_text.encode()) <= _longest(value)
+
+
+def test_results_are_the_same_in_another_process(catalog: Catalog) -> None:
+    put("a.md", markdown(f"{HEAD}rkey: 3lzzzzzzzzz22\n"))
+    put("b.md", markdown("titel: B\n"))
+    here = checked(catalog)
+    assert pickle.loads(pickle.dumps(here)) == here  # noqa: S301  # our own
 
 
 def test_a_uri_and_an_rkey_may_name_one_record(catalog: Catalog) -> None:

@@ -105,7 +105,8 @@ def _judged(
 ) -> Iterable[list[Checked]]:
     if len(found) <= _ALONE or cores() == 1:
         return ([judge.file(source, context)] for source, context in found)
-    return spread(_files, pieces(found, _PIECE), progress, begin=partial(set_judge, judge))
+    starts = range(0, len(found), _PIECE)
+    return spread(_files, starts, progress, begin=partial(_set_work, judge, found))
 
 
 def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -129,8 +130,18 @@ def the_judge() -> Judge:
     return _judges[0]
 
 
-def _files(found: list[tuple[Source, Context]]) -> list[Checked]:
-    return [the_judge().file(source, context) for source, context in found]
+_found: list[tuple[Source, Context]] = []
+"""All files, so that a piece of the work is only a number."""
+
+
+def _set_work(judge: Judge, found: Sequence[tuple[Source, Context]]) -> None:
+    set_judge(judge)
+    _found[:] = found
+
+
+def _files(start: int) -> list[Checked]:
+    piece = _found[start : start + _PIECE]
+    return [the_judge().file(source, context) for source, context in piece]
 
 
 def _without_duplicates(checked: list[Checked]) -> list[Checked]:

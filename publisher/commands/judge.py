@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from publisher import data, quality
 from publisher.config import Config, Rule
-from publisher.data import Cid, Value, encode, to_plain
+from publisher.data import Cid, Value, to_plain
 from publisher.documents import DOCUMENT, READERS, Context, Reading, Source, read
 from publisher.documents.places import locate
 from publisher.findings import RULES, Finding, has_errors
@@ -21,7 +21,6 @@ from publisher.record import MAX_BYTES, Record, build
 from publisher.syntax import Nsid
 
 _NO_FUTURE = datetime.max.replace(tzinfo=UTC)
-_LONGEST = 16  # bytes of JSON for one of DAG-CBOR, at most: 0x40 is {"$bytes": ""} and a comma
 
 _STATUSES = ("invalid", "unknown", "valid")  # the worst first
 Status = Literal["valid", "invalid", "unknown", "draft", "skipped"]
@@ -40,6 +39,11 @@ class Claims:
     path: Value
     url: Value
     named: frozenset[tuple[str, str]]
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Go to another process in a fifth of the time that dataclasses take."""
+        parts = (self.key, self.collection, self.site, self.path, self.url, self.named)
+        return Claims, parts
 
     @classmethod
     def of(cls, record: Record) -> Claims:
@@ -73,6 +77,15 @@ class Checked:
     findings: tuple[Finding, ...]
     claims: Claims | None = None
     cid: str | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Go to another process in a fifth of the time that dataclasses and paths take."""
+        rest = (self.key, self.status, self.record, self.findings, self.claims, self.cid)
+        return _checked_at, (str(self.path), *rest)
+
+
+def _checked_at(path: str, *rest: Any) -> Checked:
+    return Checked(Path(path), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +317,9 @@ def _with_site_remedy(finding: Finding) -> Finding:
 
 
 def _size(record: Record) -> list[Finding]:
-    size = _json_size(record.value)
+    if _longest(record.value) <= MAX_BYTES:
+        return []
+    size = len(json.dumps(to_plain(record.value), ensure_ascii=False).encode())
     if size <= MAX_BYTES:
         return []
     remedy = 'shorten it, or set content = "none" in publisher.toml'
@@ -312,9 +327,14 @@ def _size(record: Record) -> list[Finding]:
     return [Finding("", "record-size", message, "error", remedy)]
 
 
-def _json_size(value: dict[str, Value]) -> int:
-    """Return the bytes of the record's JSON, or less where it is far from the limit."""
-    size = len(encode(value))
-    if size <= MAX_BYTES // _LONGEST:
-        return size
-    return len(json.dumps(to_plain(value), ensure_ascii=False).encode())
+def _longest(value: Value) -> int:
+    """Return how many bytes of JSON a value can have at most, at a tenth of writing it."""
+    if isinstance(value, str):
+        return 6 * len(value) + 2  # a control character is \u0000
+    if isinstance(value, dict):
+        return 2 + sum(6 * len(key) + 6 + _longest(item) for key, item in value.items())
+    if isinstance(value, list):
+        return 2 + sum(2 + _longest(item) for item in value)
+    if isinstance(value, bytes):
+        return 2 * len(value) + 16
+    return 80  # a number of 64 bits, or a link
