@@ -35,6 +35,17 @@ _DATETIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?"
     r"(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
 )
+_NOTHING = re.compile(r"(?!)")
+_PLAIN_DATETIME = re.compile(
+    r"(?!0000|9999)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,20})?"
+    r"(?:Z|[+-](?:0[1-9]|1[0-9]):[0-5][0-9])"
+)
+_PLAIN_AT_URI = re.compile(
+    r"at://did:plc:[a-z2-7]{24}/[a-z]{2,63}(?:\.[a-z]{1,63}){2,4}/[a-z2-7]{13}"
+)
+_PLAIN_DID = re.compile(r"did:plc:[a-z2-7]{24}")
+_PLAIN_WEB = re.compile(r"(?:https?|at)://[!-.0-~][!-~]{0,2000}")
 _IRREGULAR = (
     "en-GB-oed|i-ami|i-bnn|i-default|i-enochian|i-hak|i-klingon|i-lux|i-mingo|i-navajo|i-pwn|"
     "i-tao|i-tay|i-tsu|sgn-BE-FR|sgn-BE-NL|sgn-CH-DE|"
@@ -262,3 +273,14 @@ FORMATS: dict[str, Callable[[str], str | None]] = {
     "tid": _tid,
     "uri": _uri,
 }
+
+PLAIN: dict[str, re.Pattern[str]] = {
+    **dict.fromkeys(FORMATS, _NOTHING),
+    "at-identifier": _PLAIN_DID,
+    "at-uri": _PLAIN_AT_URI,
+    "cid": _EXACT_CID,
+    "datetime": _PLAIN_DATETIME,
+    "did": _PLAIN_DID,
+    "uri": _PLAIN_WEB,
+}
+"""What most texts of a format look like: a full match is valid and beyond doubt, seen at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import libipld
 import pytest
@@ -16,6 +17,7 @@ from publisher.data import (
     RAW,
     Cid,
     DataError,
+    Fault,
     InvalidCbor,
     InvalidCid,
     Value,
@@ -29,6 +31,8 @@ from publisher.data import (
     record_cid,
     to_plain,
 )
+from publisher.data.check import _check, _is_sound
+from publisher.data.json import _parse
 from publisher.findings import Finding, has_errors
 
 LINK = Cid.of(b"a record", DAG_CBOR)
@@ -116,13 +120,13 @@ def test_other_numbers_are_faults_even_in_fields_that_nobody_knows(text: str, co
 @pytest.mark.parametrize("value", [2**53, -(2**53), INT64 - 1, -INT64])
 def test_integers_beyond_53_bits_are_faults_only_for_servers(value: int) -> None:
     assert loads(str(value)) == value
-    assert check({"n": value}) == []
-    assert places(check({"n": value}, safe_integers=True)) == [("/n", "integer-range")]
+    (found,) = check({"n": value})
+    assert (found.pointer, found.code, found.severity) == ("/n", "integer-range", "warning")
 
 
 @pytest.mark.parametrize("value", [2**53 - 1, 1 - 2**53])
 def test_integers_of_53_bits_are_safe(value: int) -> None:
-    assert check({"n": value}, safe_integers=True) == []
+    assert check({"n": value}) == []
 
 
 def test_true_is_no_integer_and_one_is_not_true() -> None:
@@ -343,7 +347,7 @@ def blob(**changes: object) -> dict[str, object]:
     return {key: value for key, value in whole.items() if value is not None}
 
 
-GOOD_BLOBS = [blob(), blob(size=0), blob(mimeType="a/"), blob(mimeType="*/*"), blob(size=2**53)]
+GOOD_BLOBS = [blob(), blob(size=0), blob(mimeType="a/"), blob(mimeType="*/*"), blob(size=2**53 - 1)]
 
 
 @pytest.mark.parametrize("value", GOOD_BLOBS)
@@ -461,6 +465,19 @@ WITHOUT_BYTES: st.SearchStrategy[Value] = trees(LEAVES | BLOBS)
 VALUES: st.SearchStrategy[Value] = trees(LEAVES | BLOBS | st.binary(max_size=40))
 
 
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [2**53, 2**63, -(2**63) - 1, 1.5, "\ud800", (), Fault("float", "a", "b"), object()]
+)
+TREES_OF_ANYTHING: st.SearchStrategy[object] = st.recursive(
+    LEAVES | BLOBS | ODD | st.builds(make_blob, CIDS, ODD, ODD) | st.builds(lambda: 10**5000),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(KEYS | st.sampled_from(["$type", "cid", "__proto__", "\ud800", 1]), inner)
+    ),
+    max_leaves=8,
+)
+
+
 def exactly(value: Value) -> object:
     """A form in which True and 1 differ, as they do in the data model."""
     if isinstance(value, dict):
@@ -535,6 +552,57 @@ def test_a_changed_byte_is_refused_or_is_the_encoding_of_another_value(
 @given(st.text(st.characters(), max_size=40) | st.binary(max_size=40))
 def test_random_texts_are_read_or_refused_with_findings(text: str | bytes) -> None:
     assert all(code for _, code in faults(text))
+
+
+# JSON that both parsers read: the fast one, and the one that names faults
+
+TOKENS = st.sampled_from(
+    [
+        *('{"a": 1}', '{"a": 1, "a": 2}', "[]", "{}", "[1, 2]", "1.0", "1e2", "1.5", "-0", "01"),
+        *("true", "null", '"x"', '"\\ud83d"', '"\\ud83d\\ude00"', '"\\u0022"', '"é"', "NaN", "-1"),
+        *("9007199254740993", "9223372036854775807", "9223372036854775808", "1e999", "1" * 5000),
+        *(BLOB_JSON, BLOB_JSON.replace("6", "-6"), f'{{"$link": "{LINK}"}}', '{"$link": "x"}'),
+        *('{"$bytes": "YQ"}', '{"$bytes": "YQ", "a": 1}', '{"$type": ""}', '{"$type": "a#main"}'),
+        *('{"__proto__": 1}', nested(31), nested(32), nested(300), "\ufeff1", "", "1 2", '"\t"'),
+    ]
+)
+TEXTS = st.recursive(
+    TOKENS,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(inner, max_size=3).map(
+            lambda items: "{" + ", ".join(f'"k{n}": {item}' for n, item in enumerate(items)) + "}"
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def thorough(text: str) -> object:
+    """What the parser that names faults and the walk over all of its value say."""
+    try:
+        value = _parse(text.removeprefix("\ufeff"))
+    except DataError as error:
+        return error.findings
+    findings = check(value)
+    return findings if has_errors(findings) else exactly(value)  # type: ignore[arg-type]
+
+
+@given(text=TEXTS)
+def test_a_text_is_read_fast_only_where_nothing_is_to_be_found(text: str) -> None:
+    for given_text in (text, text.encode("utf-8", "surrogatepass")):
+        try:
+            read: object = exactly(loads(given_text))
+        except DataError as error:
+            read = error.findings
+        assert read == thorough(text)
+
+
+@given(value=TREES_OF_ANYTHING)
+def test_a_value_is_sound_where_nothing_is_to_be_found(value: object) -> None:
+    found = list(_check(value, (), 0))
+    assert check(value) == found
+    assert _is_sound(value, 0) is (found == [])
 
 
 # DAG-CBOR

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from wcwidth import iter_graphemes
 
-from publisher.lexicon.compile import count_graphemes
+from publisher.lexicon.leaves import count_graphemes
 from tests.reference_pds import CACHE, ENVIRONMENT
 
 # The source distribution that carries Unicode's file. It is fetched, not committed: it is theirs.

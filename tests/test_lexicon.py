@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from publisher import data
 from publisher.data import DAG_CBOR, RAW, Cid, decode
 from publisher.errors import LexiconError
 from publisher.findings import Finding
-from publisher.lexicon import Catalog, Verdict, check, load
-from publisher.lexicon import compile as compiling
+from publisher.lexicon import Catalog, Verdict, check, leaves, load
 from publisher.lexicon.language import LexiconFile
 
 NSID = "com.example.thing"
@@ -199,7 +199,7 @@ RULES: list[tuple[Schema, object, str | None]] = [
     ({"type": "unknown"}, [], "type"),
     ({"type": "unknown"}, "a", "type"),
     ({"type": "unknown"}, 1, "type"),
-    ({"type": "token"}, f"{NSID}#a", None),
+    ({"type": "token"}, f"{NSID}#target", None),
     ({"type": "token"}, {}, "type"),
     ({"type": "union", "refs": []}, [], "type"),
     ({"type": "union", "refs": []}, "a", "type"),
@@ -273,7 +273,7 @@ def test_graphemes_are_not_counted_where_code_points_decide(
     def refuse(_text: str) -> int:
         raise AssertionError("graphemes were counted")
 
-    monkeypatch.setattr(compiling, "count_graphemes", refuse)
+    monkeypatch.setattr(leaves, "count_graphemes", refuse)
     assert judge(of_field({**STRING, "maxGraphemes": 30}), f=text) == []
     with pytest.raises(AssertionError):
         judge(of_field({**STRING, "maxGraphemes": 1}), f=text)
@@ -342,7 +342,7 @@ def test_a_ref_to_a_record_is_its_object_with_the_type_required(ref: str) -> Non
     assert judge(lexicons, f={"name": "a"}) == [("/f", "required")]
     assert judge(lexicons, f={**named, "$type": NSID}) == [("/f/$type", "ref-type")]
     assert judge(lexicons, f={**named, "$type": "com.example.named#main"}) == [
-        ("/f/$type", "ref-type")
+        ("/f/$type", "type-name")
     ]
     assert judge(lexicons, f={"$type": "com.example.named"}) == [("/f", "required")]
     assert judge(lexicons, f="a") == [("/f", "type")]
@@ -433,6 +433,20 @@ def test_a_dangling_member_fails_only_the_value_that_names_it() -> None:
     assert judge(lexicons, f={"$type": f"{NSID}#gone"}) == [("/f", "ref-dangling")]
 
 
+def test_a_ref_to_a_token_is_the_name_of_the_token() -> None:
+    ref = {"type": "ref", "ref": "#kind"}
+    lexicons = of_field(ref, kind={"type": "token"})
+    assert judge(lexicons, f=f"{NSID}#kind") == []
+    assert judge(lexicons, f=f"{NSID}#other") == [("/f", "const")]
+    assert judge(lexicons, f="kind") == [("/f", "const")]
+    main = lexicon({"main": {"type": "token"}}, "com.example.kind")
+    lexicons = catalog(
+        lexicon({"main": record({"f": {"type": "ref", "ref": "com.example.kind"}})}), main
+    )
+    assert judge(lexicons, f="com.example.kind") == []
+    assert judge(lexicons, f="com.example.kind#main") == [("/f", "const")]
+
+
 # Unions
 
 
@@ -455,13 +469,13 @@ UNION_RULES: list[tuple[object, list[tuple[str, str]], list[tuple[str, str]]]] =
     ({"$type": "com.example.known", "n": "x"}, [], [("/f/$type", "union-type")]),
     (
         {"$type": "com.example.named#main", "name": "a"},
-        [("/f/$type", "union-type")],
-        [("/f/$type", "union-type")],
+        [("/f/$type", "type-name")],
+        [("/f/$type", "type-name")],
     ),
     (
         {"$type": "com.example.unheard#main"},
-        [("/f/$type", "union-type")],
-        [("/f/$type", "union-type")],
+        [("/f/$type", "type-name")],
+        [("/f/$type", "union-type"), ("/f/$type", "type-name")],
     ),
     ([], [("/f", "type")], [("/f", "type")]),
 ]
@@ -513,13 +527,13 @@ def test_all_faults_of_a_record_are_told_at_once() -> None:
     verdict = lexicons.validate(value, nsid=NSID, rkey="self")
     assert verdict.status == "invalid"
     assert places(verdict.findings) == [
-        ("/other", "type"),
         ("/$type", "record-type"),
-        ("", "rkey"),
         ("/title", "too-long"),
         ("/tags", "too-long"),
         ("/tags/1", "type"),
         ("/at", "format"),
+        ("/other", "type"),
+        ("", "rkey"),
     ]
     assert all(finding.message for finding in verdict.findings)
 
@@ -529,7 +543,7 @@ def test_all_faults_of_a_record_are_told_at_once() -> None:
     [
         ({"f": 1}, [("", "record-type")]),
         ({"$type": "com.example.other", "f": 1}, [("/$type", "record-type")]),
-        ({"$type": f"{NSID}#main", "f": 1}, [("/$type", "record-type")]),
+        ({"$type": f"{NSID}#main", "f": 1}, [("/$type", "type-name")]),
         ({"$type": "", "f": 1}, [("/$type", "type-name")]),
         ([], [("", "type")]),
         ("a", [("", "type")]),
@@ -790,3 +804,110 @@ def test_the_published_lexicons_are_read_without_a_fault(reference: Path) -> Non
     lexicons = load(reference / "lexicons")
     assert [found for found in lexicons.findings if found.code != "ref-dangling"] == []
     assert "site.standard.document" in lexicons.files
+
+
+# The data model within a lexicon
+
+DEEP: object = []
+for _ in range(31):
+    DEEP = [DEEP]
+SURROGATE = "\ud83d"
+HALF_BLOB = {"$type": "blob", "ref": BLOB, "mimeType": "image/png"}
+
+# Each row: a definition that takes or refuses the value without looking into it, and the value.
+UNSEEN: list[tuple[Schema, object]] = [
+    (STRING, {"x": SURROGATE}),
+    (STRING, SURROGATE),
+    ({**STRING, "maxLength": 9}, SURROGATE),
+    ({"type": "token"}, SURROGATE),
+    (INT, [SURROGATE]),
+    (INT, 2**63),
+    ({"type": "boolean"}, {"x": [2**64]}),
+    ({"type": "bytes"}, [SURROGATE]),
+    ({"type": "cid-link"}, {"$type": ""}),
+    ({"type": "array", "items": INT}, {"x": SURROGATE}),
+    ({"type": "object"}, [SURROGATE]),
+    ({"type": "object"}, {"x": {"$type": ""}}),
+    ({"type": "object"}, {"$type": 1}),
+    ({"type": "object"}, {SURROGATE: 1}),
+    ({"type": "object"}, HALF_BLOB),
+    ({"type": "blob"}, HALF_BLOB),
+    ({"type": "blob"}, {"x": SURROGATE}),
+    ({"type": "unknown"}, {"x": SURROGATE}),
+    ({"type": "unknown"}, [SURROGATE]),
+    ({"type": "ref", "ref": "#gone"}, {"x": SURROGATE}),
+    ({"type": "union", "refs": []}, {"$type": "com.example.unheard", "x": SURROGATE}),
+    ({"type": "union", "refs": []}, {"$type": NSID, "x": SURROGATE}),
+    ({"type": "union", "refs": [], "closed": True}, {"$type": "com.example.no", "x": SURROGATE}),
+    ({"type": "union", "refs": ["#gone"]}, {"$type": f"{NSID}#gone", "x": SURROGATE}),
+    ({"type": "union", "refs": []}, {"x": SURROGATE}),
+    ({"type": "union", "refs": []}, [SURROGATE]),
+    ({"type": "array", "items": {"type": "unknown"}}, [{"x": DEEP}]),
+    (INT, DEEP),
+    ({"type": "unknown"}, {"x": DEEP}),
+]
+
+
+@pytest.mark.parametrize(("schema", "value"), UNSEEN)
+def test_a_verdict_has_every_fault_of_the_data_model(schema: Schema, value: object) -> None:
+    whole = {"$type": NSID, "f": value}
+    of_data = [found for found in data.check(whole) if found.severity == "error"]
+    assert of_data
+    found = of_field(schema).validate(whole).findings
+    assert [fault for fault in of_data if fault not in found] == []
+
+
+def test_a_recursive_definition_is_followed_as_deep_as_a_record_may_be() -> None:
+    node = {"type": "object", "properties": {"n": {"type": "ref", "ref": "#node"}}}
+    nodes = {"type": "array", "items": {"type": "ref", "ref": "#node"}}
+    lexicons = of_field({"type": "ref", "ref": "#node"}, node=node)
+    value: dict[str, object] = {}
+    for _ in range(30):
+        value = {"n": value}
+    assert judge(lexicons, f=value) == []
+    assert judge(lexicons, f={"n": value}) == [("/f" + "/n" * 31, "depth")]
+    assert judge(of_field(nodes, node=node), f=[value]) == [("/f/0" + "/n" * 30, "depth")]
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ({"x": {"cid": str(BLOB), "mimeType": "image/png"}}, "blob-legacy"),
+        ({"x": {"__proto__": 1}}, "proto-key"),
+        ({"x": 2**53}, "integer-range"),
+        ({"x": blob(ref=LINK)}, "blob-codec"),
+    ],
+)
+def test_what_only_servers_refuse_is_a_warning_for_the_specification(
+    field: Schema, code: str
+) -> None:
+    value = {"$type": NSID, **field}
+    publish = of_field(INT).validate(value)
+    assert [(found.code, found.severity) for found in publish.findings] == [(code, "error")]
+    spec = of_field(INT).validate(value, profile="spec")
+    assert (spec.status, [found.severity for found in spec.findings]) == ("valid", ["warning"])
+
+
+@pytest.mark.parametrize("value", [{"cid": str(LINK), "mimeType": "a/b"}, {"cid": str(BLOB)}])
+def test_other_objects_with_a_cid_are_no_legacy_blobs(value: object) -> None:
+    assert judge(of_field(INT), x=value) == []
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "unknown"}, {"type": "object"}, {"type": "union", "refs": []}]
+)
+def test_a_type_never_ends_in_main(schema: Schema) -> None:
+    value = {"$type": "com.example.a", "x": [{"$type": "com.example.b#main"}]}
+    assert judge(of_field(schema), f=value) == [("/f/x/0/$type", "type-name")]
+    assert judge(of_field(INT), x=value) == [("/x/x/0/$type", "type-name")]
+
+
+@pytest.mark.parametrize("name", ["com.example.a#", "com.example.a#b#c", "com.example.a#1", "a"])
+def test_a_type_in_an_open_union_that_names_nothing_is_a_warning(name: str) -> None:
+    verdict = of_field({"type": "union", "refs": []}).validate(
+        {"$type": NSID, "f": {"$type": name}}
+    )
+    assert [(found.pointer, found.code) for found in verdict.findings] == [
+        ("/f/$type", "union-name")
+    ]
+    assert verdict.status == "valid"

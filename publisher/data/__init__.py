@@ -2,13 +2,15 @@
 
 from publisher.data.blob import BlobRef, blob_refs
 from publisher.data.cbor import InvalidCbor, Value, decode, encode, record_cid
-from publisher.data.check import Fault, check
+from publisher.data.check import MAX_DEPTH, SERVERS_REFUSE, Fault, check, is_sound_type, is_text
 from publisher.data.cid import DAG_CBOR, RAW, Cid, InvalidCid, blob_cid
 from publisher.data.json import DataError, dumps, from_plain, loads, to_plain
 
 __all__ = [
     "DAG_CBOR",
+    "MAX_DEPTH",
     "RAW",
+    "SERVERS_REFUSE",
     "BlobRef",
     "Cid",
     "DataError",
@@ -23,6 +25,8 @@ __all__ = [
     "dumps",
     "encode",
     "from_plain",
+    "is_sound_type",
+    "is_text",
     "loads",
     "record_cid",
     "to_plain",

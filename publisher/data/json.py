@@ -10,10 +10,14 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import jiter
 
 from publisher.data.cbor import Value
-from publisher.data.check import Fault, check
+from publisher.data.check import MAX_DEPTH, Fault, check, is_int64, is_sound_type
 from publisher.data.cid import Cid, InvalidCid
 from publisher.findings import Finding, has_errors
 
@@ -41,11 +45,10 @@ def loads(text: str | bytes) -> Value:
     Refused: duplicate keys, NaN and Infinity, fractions, integers beyond 64 bits, lone surrogates,
     malformed links, bytes and blobs, an empty `$type`, nesting deeper than 32. `1.0` is 1.
     """
-    value = _parse(text)
-    findings = check(value)
-    if has_errors(findings):
-        raise DataError(findings, value)
-    return value  # type: ignore[return-value]  # check found no Fault, so this is a Value
+    try:
+        return _sound(text if isinstance(text, bytes) else text.encode())
+    except ValueError:  # something that may be a fault: now it is named
+        return _without_errors(_parse(_decoded(text)))
 
 
 def from_plain(parsed: object) -> Value:
@@ -54,6 +57,10 @@ def from_plain(parsed: object) -> Value:
         value = _convert(parsed)
     except RecursionError as error:
         raise _too_deep() from error
+    return _without_errors(value)
+
+
+def _without_errors(value: object) -> Value:
     findings = check(value)
     if has_errors(findings):
         raise DataError(findings, value)
@@ -79,21 +86,59 @@ def to_plain(value: Value) -> object:
     return value
 
 
-def _parse(text: str | bytes) -> object:
+def _decoded(text: str | bytes) -> str:
     try:
-        if isinstance(text, bytes):
-            text = text.decode()
-        return json.loads(
-            text.removeprefix("\ufeff"),
-            object_pairs_hook=_object,
-            parse_float=_number,
-            parse_int=_number,
-            parse_constant=_constant,
-        )
+        return (text.decode() if isinstance(text, bytes) else text).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise DataError(
             [Finding("", "utf-8", f"byte {error.start} is not UTF-8", remedy="save it as UTF-8")]
         ) from error
+
+
+class _Unusual(ValueError):
+    """Something that may be a fault."""
+
+
+def _sound(text: bytes) -> Value:
+    """Return the value of a text without faults. Raises ValueError where there may be one.
+
+    Good data takes this way alone. The parser refuses repeated keys and lone surrogates itself.
+    """
+    parsed = jiter.from_json(
+        text, allow_inf_nan=False, cache_mode="keys", catch_duplicate_keys=True
+    )
+    holder: list[Value] = [parsed]
+    _settle(holder, enumerate(holder), -1)
+    return holder[0]
+
+
+def _settle(container: Any, items: Iterable[tuple[Any, Any]], depth: int) -> None:
+    """Put links and bytes in the place of their JSON forms. Raises _Unusual."""
+    if depth >= MAX_DEPTH:
+        raise _Unusual
+    for step, item in items:
+        kind = type(item)
+        if kind is str:
+            continue
+        if kind is dict:
+            if "$link" in item or "$bytes" in item:
+                container[step] = typed = _typed(item)
+                if isinstance(typed, Fault):
+                    raise _Unusual
+            else:
+                _settle(item, item.items(), depth + 1)
+                if "$type" in item and not is_sound_type(item):
+                    raise _Unusual
+        elif kind is list:
+            _settle(item, enumerate(item), depth + 1)
+        elif kind is float or (kind is int and not is_int64(item)):
+            raise _Unusual
+
+
+def _parse(text: str) -> object:
+    """Return the value with a Fault in the place of each thing that isn't of the data model."""
+    try:
+        return _ANY.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DataError(
@@ -121,11 +166,7 @@ def _object(pairs: list[tuple[str, object]]) -> object:
     mapping: dict[str, object] = {}
     for key, item in pairs:
         mapping[key] = _twice(key) if key in mapping else item
-    if "$link" in mapping:
-        return _link(mapping)
-    if "$bytes" in mapping:
-        return _bytes(mapping)
-    return mapping
+    return _typed(mapping) if "$link" in mapping or "$bytes" in mapping else mapping
 
 
 def _twice(key: str) -> Fault:
@@ -169,7 +210,12 @@ def _constant(text: str) -> Fault:
     return Fault("not-a-number", f"{text} is no JSON", "write a whole number or leave it out")
 
 
-def _link(mapping: dict[str, object]) -> object:
+def _typed(mapping: Mapping[str, object]) -> Cid | bytes | Fault:
+    """Return the link or the bytes that an object with `$link` or `$bytes` stands for."""
+    return _link(mapping) if "$link" in mapping else _bytes(mapping)
+
+
+def _link(mapping: Mapping[str, object]) -> Cid | Fault:
     text = mapping["$link"]
     if len(mapping) != 1 or not isinstance(text, str):
         return Fault("link-form", "a link is {'$link': CID} and nothing else", "remove the rest")
@@ -179,7 +225,7 @@ def _link(mapping: dict[str, object]) -> object:
         return Fault("link-form", f"the link {_short(text)!r} {error}", "write the record's CID")
 
 
-def _bytes(mapping: dict[str, object]) -> object:
+def _bytes(mapping: Mapping[str, object]) -> bytes | Fault:
     text = mapping["$bytes"]
     if len(mapping) != 1 or not isinstance(text, str):
         return Fault(
@@ -192,3 +238,12 @@ def _bytes(mapping: dict[str, object]) -> object:
         return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))
     except binascii.Error as error:
         return Fault("bytes-form", f"the $bytes aren't base64: {error}", "encode them again")
+
+
+# Made once: that alone takes longer than a small text.
+_ANY = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_float=_number,
+    parse_int=_number,
+    parse_constant=_constant,
+)

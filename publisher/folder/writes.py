@@ -7,9 +7,18 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from publisher.data import DAG_CBOR, BlobRef, Cid, Value, blob_refs, check, encode, to_plain
+from publisher.data import (
+    DAG_CBOR,
+    SERVERS_REFUSE,
+    BlobRef,
+    Cid,
+    Value,
+    blob_refs,
+    check,
+    encode,
+    to_plain,
+)
 from publisher.errors import RepoRefused, SwapRefused
-from publisher.findings import has_errors
 from publisher.folder.database import read_cids
 from publisher.repo import CreateWrite, DeleteWrite, Write
 from publisher.syntax import Nsid
@@ -52,16 +61,14 @@ def prepare(write: Write) -> Prepared:
 
 def _check_value(target: str, collection: Nsid, value: dict[str, Value]) -> None:
     if value.get("$type") != collection:
-        found = repr(value["$type"]) if "$type" in value else "missing"
+        actual = repr(value["$type"]) if "$type" in value else "missing"
         raise RepoRefused(
-            f"{target}: $type is {found}", name="InvalidRequest", remedy=f"write {collection!r}"
+            f"{target}: $type is {actual}", name="InvalidRequest", remedy=f"write {collection!r}"
         )
-    findings = check(value, safe_integers=True)
-    if has_errors(findings):
-        first = next(found for found in findings if found.severity == "error")
-        raise RepoRefused(
-            f"{target}{first.pointer}: {first.message}", name="InvalidRequest", remedy=first.remedy
-        )
+    for found in check(value):
+        if found.severity == "error" or found.code in SERVERS_REFUSE:
+            message = f"{target}{found.pointer}: {found.message}"
+            raise RepoRefused(message, name="InvalidRequest", remedy=found.remedy)
 
 
 def write_size(write: Write) -> int:

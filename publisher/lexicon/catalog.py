@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from publisher import data, syntax
+from publisher import syntax
+from publisher.data import SERVERS_REFUSE
 from publisher.findings import Finding, has_errors
-from publisher.lexicon import readers
-from publisher.lexicon.compile import Check, Scope, compile_def, short
+from publisher.lexicon import leaves, readers
+from publisher.lexicon.compile import Scope, compile_def
 from publisher.lexicon.language import EndpointDef, LexiconFile, RecordDef
+from publisher.lexicon.leaves import Check, short
 
 Profile: TypeAlias = Literal["spec", "publish", "bluesky", "leaflet"]
 PROFILES: tuple[Profile, ...] = ("spec", "publish", "bluesky", "leaflet")
+_REFUSED = SERVERS_REFUSE | {"ref-type"}
 Status: TypeAlias = Literal["valid", "invalid", "unknown"]
 
 
@@ -32,6 +35,7 @@ class Catalog:
     findings: list[Finding] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     _checks: dict[str, Check | None] = field(default_factory=dict)
+    _records: dict[str, tuple[str, Check]] = field(default_factory=dict)
 
     def add(self, file: LexiconFile) -> None:
         """Add a lexicon; one with the same NSID is replaced and named in `replaced`."""
@@ -39,6 +43,7 @@ class Catalog:
             self.replaced.append(file.id)
         self.files[file.id] = file
         self._checks.clear()
+        self._records.clear()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let another process have the lexicons; it compiles them itself."""
@@ -72,25 +77,32 @@ class Catalog:
                 return verdict
             dropped = readers.findings(value, nsid or str(value.get("$type")), profile)
             return Verdict(verdict.status, [*verdict.findings, *dropped])
-        findings = data.check(value, safe_integers=profile == "publish")
         if not isinstance(value, dict):
-            findings.append(
-                Finding("", "type", "a record is an object", "error", "write an object")
-            )
+            findings = leaves.wrong_type("an object", value, 0)
             return _verdict(findings, profile)
-        if any(finding.code == "depth" for finding in findings):
-            return _verdict(findings, profile)
-        findings += _record_type(value, nsid)
         name = value.get("$type")
         collection = nsid or (name if isinstance(name, str) else "")
-        main = self.files[collection].defs.get("main") if collection in self.files else None
-        if not isinstance(main, RecordDef):
-            findings.append(_unknown_lexicon(collection))
-            return _verdict(findings, profile, otherwise="unknown")
-        if rkey is not None and (reason := rkey_fault(main.key, rkey)):
+        kind, check = self._record(collection)
+        if check is None or kind is None:
+            findings = [*_record_type(value, nsid), *(leaves.undeclared(value, 0) or [])]
+            return _verdict([*findings, _unknown_lexicon(collection)], profile, "unknown")
+        findings = check(value) or []
+        if name != collection:
+            findings = _record_type(value, nsid) + findings
+        if rkey is not None and (reason := rkey_fault(kind, rkey)):
             findings.append(Finding("", "rkey", f"the record key {short(rkey)} {reason}"))
-        check = self.check_of(f"{collection}#main")
-        return _verdict([*findings, *((check(value) if check else None) or [])], profile)
+        return _verdict(findings, profile) if findings else Verdict("valid", [])
+
+    def _record(self, collection: str) -> tuple[str, Check] | tuple[None, None]:
+        """Return the kind of record key of a collection and the check of its records."""
+        if collection in self._records:
+            return self._records[collection]
+        kind = self.record_key(collection)
+        check = self.check_of(f"{collection}#main") if kind is not None else None
+        if kind is None or check is None:
+            return None, None
+        self._records[collection] = kind, check
+        return kind, check
 
     def check_of(self, name: str) -> Check | None:
         """Return the check of `nsid#def`, compiled at the first call; None if there is none."""
@@ -121,10 +133,7 @@ def _record_type(value: dict[str, object], nsid: str | None) -> list[Finding]:
     if name is None:
         remedy = f'add "$type": "{nsid or "site.standard.document"}"'
         return [Finding("", "record-type", "$type is missing", "error", remedy)]
-    if isinstance(name, str) and name.endswith("#main"):
-        message, remedy = f"{short(name)} ends in #main", f"write {name.removesuffix('#main')}"
-        return [Finding("/$type", "record-type", message, "error", remedy)]
-    if isinstance(name, str) and name and nsid is not None and name != nsid:
+    if isinstance(name, str) and name and nsid not in {None, name, name.removesuffix("#main")}:
         message = f"is {short(name)}, but the collection is {nsid}"
         return [Finding("/$type", "record-type", message, "error", f"write {nsid}")]
     return []
@@ -141,14 +150,13 @@ def _unknown_lexicon(collection: str) -> Finding:
 
 
 def _verdict(
-    findings: list[Finding], profile: Profile, *, otherwise: Literal["valid", "unknown"] = "valid"
+    findings: list[Finding], profile: Profile, otherwise: Literal["valid", "unknown"] = "valid"
 ) -> Verdict:
-    raised = [_raised(finding) if profile == "publish" else finding for finding in findings]
-    status: Status = "invalid" if has_errors(raised) else otherwise
-    return Verdict(status, list(dict.fromkeys(raised)))
+    raised = [_raised(finding) for finding in findings] if profile == "publish" else findings
+    return Verdict("invalid" if has_errors(raised) else otherwise, raised)
 
 
 def _raised(finding: Finding) -> Finding:
     """Return what a PDS refuses though the specification allows it as an error."""
-    refused = finding.severity == "warning" and finding.code in {"blob-codec", "ref-type"}
+    refused = finding.severity == "warning" and finding.code in _REFUSED
     return replace(finding, severity="error") if refused else finding

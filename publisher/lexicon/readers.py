@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from publisher.findings import Finding, pointer_to
-from publisher.lexicon.compile import count_graphemes
+from publisher.lexicon.leaves import count_graphemes
 
 READERS = ("bluesky", "leaflet")
 
