@@ -5,6 +5,7 @@ Each command's modules are imported when it runs, so that start-up stays fast.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -403,6 +404,7 @@ def completion(shell: str) -> None:
 def main() -> None:
     """Run the command line and exit with its status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    gc.set_threshold(100_000)  # many values are made and few cycles: a tenth of all time otherwise
     sys.exit(_run())
 
 
