@@ -102,5 +102,64 @@ def test_a_broken_head_is_refused_with_its_place(text: str, message: str) -> Non
     assert message in str(caught.value)
 
 
+def bomb(item: str, levels: int = 12) -> str:
+    """YAML whose anchors stand for ten of the one before."""
+    lines = ["a0: &a0 {x: 1}"]
+    for level in range(1, levels):
+        ten = ", ".join([f"*a{level - 1}"] * 10)
+        lines += [f"a{level}: &a{level} " + item.replace("?", ten)]
+    return "\n".join(["---", *lines, "---", ""])
+
+
+@pytest.mark.parametrize("item", ["[?]", "{a: [?]}", "{<<: [?], k: 1}"])
+def test_aliases_may_not_make_much_more_than_is_written(item: str) -> None:
+    assert split(bomb(item, levels=3)) is not None
+    with pytest.raises(InvalidFrontMatter) as caught:
+        split(bomb(item))
+    assert str(caught.value) == "line 2, column 1: aliases repeat too much (YAML)"
+
+
+@pytest.mark.parametrize("item", ["&a [*a]", "&a {b: *a}", "&a {<<: *a}", "&a [{c: [*a]}]"])
+def test_yaml_may_not_hold_itself(item: str) -> None:
+    with pytest.raises(
+        InvalidFrontMatter, match=r"line 2, column 1: aliases repeat too much \(YAML"
+    ):
+        split(f"---\na: {item}\n---\n")
+
+
+LONG = "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"a": {LONG}}}',
+        f"---\na: {LONG}\n---\n",
+        f"---\na: [{{b: 0x{'F' * 5_000}}}]\n---\n",
+        f"+++\na = {LONG}\n+++\n",
+        f"+++\na = [{{b = 0x{'F' * 5_000}}}]\n+++\n",
+    ],
+    ids=["json", "yaml", "yaml-hex", "toml", "toml-hex"],
+)
+def test_a_number_that_python_would_not_print_is_refused(text: str) -> None:
+    with pytest.raises(InvalidFrontMatter) as caught:
+        split(text)
+    assert str(caught.value) in {
+        "line 1: a number has more digits than Python takes",
+        "line 2, column 4: can't be read as int (YAML)",
+    }
+
+
+@pytest.mark.parametrize("value", ["!!bool maybe", "!!int ''", "!!float x", "!!timestamp '?'"])
+def test_yaml_that_is_not_of_its_tag_is_refused_with_its_place(value: str) -> None:
+    with pytest.raises(InvalidFrontMatter, match=r"^line 3, column 4: can't be read as "):
+        split(f"---\na: 1\nb: {value}\n---\n")
+
+
+def test_a_mapping_is_merged_whatever_the_order_of_reading() -> None:
+    parts = split("---\nx: {y: {z: &a {<<: {k: 1}, k: 2}}}\nb: {<<: *a}\n---\n")
+    assert parts == Parts({"x": {"y": {"z": {"k": 2}}}, "b": {"k": 2}}, "")
+
+
 def test_a_pair_of_surrogates_is_one_character() -> None:
     assert split('{"a": "\\ud83d\\ude00"}') == Parts({"a": "😀"}, "")

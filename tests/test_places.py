@@ -159,6 +159,17 @@ def test_any_text_has_places_within_it(text: str, suffix: str) -> None:
         assert 1 <= found.line <= text.count("\n") + 4
 
 
+@pytest.mark.parametrize("item", ["[?]", "{a: [?]}", "{<<: [?], a: 1, a: 2}"])
+def test_aliases_are_no_burden(item: str) -> None:
+    lines = ["a0: &a0 {x: 1}"]
+    for level in range(1, 50):
+        nine = ", ".join([f"*a{level - 1}"] * 9)
+        lines += [f"a{level}: &a{level} " + item.replace("?", nine)]
+    text = "\n".join(["---", *lines, "---", "The body."])
+    (found,) = locate(text, ".md", [Finding("/a49/0/a", "type", "is wrong")])
+    assert (found.line, found.column) == (51, 6)
+
+
 def test_deep_nesting_is_no_burden() -> None:
     text = '{"a":' + "[" * 200_000
     (found,) = locate(text, ".json", [Finding("/a/0/0", "depth", "is too deep")])

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import yaml
 
 FENCED = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_REPEATED = 100  # times that aliases may make of what is written
+_LONG = 3_500  # characters, fewer than a number has that Python refuses to print (in base 16)
+_TOO_LONG = "line 1: a number has more digits than Python takes"
 BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -29,25 +35,79 @@ class Parts:
 class _Loader(BaseLoader):  # type: ignore[misc]  # the base is the C loader where there is one
     """YAML that keeps dates as they are written and refuses a key that stands twice."""
 
+    def __init__(self, head: str) -> None:
+        super().__init__(head)
+        self._may_repeat = "*" in head
+
+    def construct_document(self, node: yaml.Node) -> object:
+        """Build the value. Raises yaml.YAMLError where aliases repeat too much."""
+        if self._may_repeat:
+            sizes: dict[int, float] = {}
+            if _size(node, sizes) > _REPEATED * len(sizes):
+                raise yaml.MarkedYAMLError(
+                    problem="aliases repeat too much", problem_mark=node.start_mark
+                )
+        return super().construct_document(node)
+
     def construct_mapping(
         self,
         node: yaml.MappingNode,
         deep: bool = False,  # noqa: FBT001, FBT002  # PyYAML's signature
     ) -> dict[Any, Any]:
         """Build a mapping. Raises yaml.YAMLError at a repeated key."""
-        seen = set()
-        for key_node, _ in node.value:
-            key = getattr(key_node, "value", None)
-            if isinstance(key, str) and key != "<<":
-                if key in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
-                    )
-                seen.add(key)
+        if not self._may_repeat:  # else `_size` has looked, before keys were merged into this
+            _require_unique(node)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 
 
+def _size(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """Count what is in a node as often as aliases repeat it; what holds itself is endless.
+
+    `sizes` are those of the nodes already seen, by their id.
+    """
+    if id(node) in sizes:
+        return sizes[id(node)]
+    sizes[id(node)] = inf
+    below: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        _require_unique(node)
+        below = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        below = node.value
+    sizes[id(node)] = 1 + sum(_size(part, sizes) for part in below)
+    return sizes[id(node)]
+
+
+def _require_unique(mapping: yaml.MappingNode) -> None:
+    seen = set()
+    for node, _ in mapping.value:
+        key = node.value
+        if isinstance(key, str) and key != "<<":
+            if key in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key!r} stands twice", problem_mark=node.start_mark
+                )
+            seen.add(key)
+
+
+def _reading(kind: str) -> Callable[[_Loader, yaml.Node], object]:
+    """Return what builds scalars of a kind and fails only with a place."""
+    build = BaseLoader.yaml_constructors[f"tag:yaml.org,2002:{kind}"]
+
+    def built(loader: _Loader, node: yaml.Node) -> object:
+        try:
+            return build(loader, node)
+        except (ValueError, LookupError, AttributeError) as error:  # `!!bool maybe`, `!!int ""`
+            raise yaml.MarkedYAMLError(
+                problem=f"can't be read as {kind}", problem_mark=node.start_mark
+            ) from error
+
+    return built
+
+
+for _kind in ("bool", "int", "float", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _reading(_kind))
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in BaseLoader.yaml_implicit_resolvers.items()
@@ -72,12 +132,25 @@ def split(text: str) -> Parts | None:
             return None
         raise InvalidFrontMatter(f"line 1: the {fence} is never closed")
     parse = _yaml if match[1] == "---" else _toml
-    return Parts(_mapping(parse(match[2])), text[match.end() :].strip("\n"))
+    head = parse(match[2])
+    if len(match[2]) > _LONG:
+        _require_printable(head)
+    return Parts(_mapping(head), text[match.end() :].strip("\n"))
+
+
+def _require_printable(head: object) -> None:
+    """Refuse a number that messages couldn't show; one in base 16 is read whatever its length."""
+    try:
+        repr(head)
+    except ValueError as error:
+        raise InvalidFrontMatter(_TOO_LONG) from error
 
 
 def _split_json(text: str) -> Parts:
     try:
-        decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
+        decoder = json.JSONDecoder(
+            object_pairs_hook=_unique, parse_int=_whole, parse_constant=_constant
+        )
         head, end = decoder.raw_decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
@@ -89,6 +162,13 @@ def _split_json(text: str) -> Parts:
         if _has_lone_surrogate([key, item]):
             raise InvalidFrontMatter(f"{key!a}: a lone surrogate is no character (JSON)")
     return Parts(mapping, text[end:].strip("\n"))
+
+
+def _whole(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError as error:
+        raise InvalidFrontMatter(_TOO_LONG) from error
 
 
 def _constant(name: str) -> object:
@@ -106,8 +186,7 @@ def _has_lone_surrogate(value: object) -> bool:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise InvalidFrontMatter(f"the key {twice!a} stands twice (JSON)")
     return mapping
 
@@ -133,6 +212,8 @@ def _toml(head: str) -> object:
         raise InvalidFrontMatter(f"{message} (TOML)") from error
     except RecursionError as error:
         raise InvalidFrontMatter("line 1: nested too deeply (TOML)") from error
+    except ValueError as error:
+        raise InvalidFrontMatter(_TOO_LONG) from error
 
 
 def _mapping(head: object) -> dict[str, object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -152,12 +153,14 @@ def _yaml_offsets(head: str) -> Offsets:
         return {}
     starts = [0, *(match.end() for match in re.finditer("\n", head))]
     offsets: Offsets = {}
-    waiting = [("", node, 0)]
+    waiting = deque([("", node, 0)])
+    seen: set[int] = set()
     while waiting:
-        pointer, node, depth = waiting.pop()
+        pointer, node, depth = waiting.popleft()
         mark = node.start_mark if node else None
-        if mark is None or depth > _DEEPEST:
+        if mark is None or depth > _DEEPEST or id(node) in seen:
             continue
+        seen.add(id(node))  # what an alias repeats is where it is written
         if pointer:
             offsets[pointer] = min(starts[min(mark.line, len(starts) - 1)] + mark.column, len(head))
         if isinstance(node, yaml.MappingNode):
