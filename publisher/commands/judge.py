@@ -329,12 +329,19 @@ def _size(record: Record) -> list[Finding]:
 
 def _longest(value: Value) -> int:
     """Return how many bytes of JSON a value can have at most, at a tenth of writing it."""
-    if isinstance(value, str):
-        return 6 * len(value) + 2  # a control character is \u0000
-    if isinstance(value, dict):
-        return 2 + sum(6 * len(key) + 6 + _longest(item) for key, item in value.items())
-    if isinstance(value, list):
-        return 2 + sum(2 + _longest(item) for item in value)
-    if isinstance(value, bytes):
-        return 2 * len(value) + 16
-    return 80  # a number of 64 bits, or a link
+    size, waiting = 0, [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            size += 6 * len(item) + 4  # a control character is \u0000
+        elif isinstance(item, dict):
+            size += 6 * sum(map(len, item)) + 4 * len(item) + 4
+            waiting += item.values()
+        elif isinstance(item, list):
+            size += 4
+            waiting += item
+        elif isinstance(item, bytes):
+            size += 2 * len(item) + 18
+        else:
+            size += 80  # a number of 64 bits, or a link
+    return size

@@ -20,14 +20,11 @@ class BlobRef:
 
 def blob_refs(value: Value) -> Iterator[BlobRef]:
     """Yield every blob that a value refers to; one that `check` would refuse is left out."""
-    if isinstance(value, list):
-        for item in value:
-            yield from blob_refs(item)
-    elif isinstance(value, dict):
-        if value.get("$type") == "blob":
-            cid, mime_type, size = value.get("ref"), value.get("mimeType"), value.get("size")
-            if isinstance(cid, Cid) and isinstance(mime_type, str) and isinstance(size, int):
-                yield BlobRef(cid, mime_type, size)
-        else:
-            for item in value.values():
+    if isinstance(value, dict) and value.get("$type") == "blob":
+        cid, mime_type, size = value.get("ref"), value.get("mimeType"), value.get("size")
+        if isinstance(cid, Cid) and isinstance(mime_type, str) and isinstance(size, int):
+            yield BlobRef(cid, mime_type, size)
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, (dict, list)):  # most are not: no call for them
                 yield from blob_refs(item)
