@@ -71,15 +71,12 @@ class Catalog:
         """
         if profile not in PROFILES:
             raise ValueError(f"{profile!r} is no profile; known are {', '.join(PROFILES)}")
+        if not isinstance(value, dict):
+            return _verdict(leaves.wrong_type("an object", value, 0), profile)
         if profile in readers.READERS:
             verdict = self.validate(value, nsid=nsid, rkey=rkey)
-            if not isinstance(value, dict):
-                return verdict
             dropped = readers.findings(value, nsid or str(value.get("$type")), profile)
             return Verdict(verdict.status, [*verdict.findings, *dropped])
-        if not isinstance(value, dict):
-            findings = leaves.wrong_type("an object", value, 0)
-            return _verdict(findings, profile)
         name = value.get("$type")
         collection = nsid or (name if isinstance(name, str) else "")
         kind, check = self._record(collection)
@@ -152,7 +149,7 @@ def _unknown_lexicon(collection: str) -> Finding:
 def _verdict(
     findings: list[Finding], profile: Profile, otherwise: Literal["valid", "unknown"] = "valid"
 ) -> Verdict:
-    raised = [_raised(finding) for finding in findings] if profile == "publish" else findings
+    raised = [_raised(finding) for finding in findings] if profile != "spec" else findings
     return Verdict("invalid" if has_errors(raised) else otherwise, raised)
 
 

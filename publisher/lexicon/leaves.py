@@ -104,18 +104,27 @@ def _main_types(value: object, *path: str | int) -> Iterator[Finding]:
 
 def string(definition: lex.StringDef) -> Check:
     """Return the check of a string."""
-    rules = list(_rules(definition))
+    rule = _together(list(_rules(definition)))
 
     def check(value: object, depth: int = 0) -> Findings:
         if not isinstance(value, str):
             return wrong_type("a string", value, depth)
-        findings = [] if value.isascii() or is_text(value) else data.check(value)
-        for rule in rules:
-            if found := rule(value):
-                findings += found
-        return findings or None
+        if value.isascii() or is_text(value):
+            return rule(value)
+        return data.check(value) + (rule(value) or [])
 
     return check
+
+
+def _together(rules: list[_Rule]) -> _Rule:
+    """Return one rule for some; most strings have one or none."""
+    if len(rules) == 1:
+        return rules[0]
+
+    def rule(value: str) -> Findings:
+        return [finding for each in rules for finding in each(value) or []] or None
+
+    return rule if rules else lambda _value: None
 
 
 def _rules(definition: lex.StringDef) -> Iterator[_Rule]:
