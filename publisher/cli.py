@@ -107,6 +107,20 @@ def _chosen(name: str, help: str) -> Callable[[Function], Function]:
     )
 
 
+def _counting(function: Function) -> Function:
+    """Add the options that say what counts in a report of findings."""
+    fail_on = click.option(
+        "--fail-on",
+        type=click.Choice(["error", "warning"]),
+        default="error",
+        show_default=True,
+        help="The least severity for which the exit status is 1.",
+    )
+    select = _chosen("--select", "Only these findings; repeatable.")
+    ignore = _chosen("--ignore", "Not these findings; repeatable.")
+    return fail_on(select(ignore(function)))
+
+
 def _servers(function: Function) -> Function:
     """Add the options that say where a repo is found."""
     function = click.option("--plc", help="Another PLC directory, for test networks.")(function)
@@ -128,15 +142,7 @@ def _servers(function: Function) -> Function:
     help="'spec': the specification alone; 'publish': also what servers refuse; a reader's name:"
     " also what it drops or doesn't show. Repeatable.",
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice(["error", "warning"]),
-    default="error",
-    show_default=True,
-    help="The least severity for which the exit status is 1.",
-)
-@_chosen("--select", "Only these findings; repeatable.")
-@_chosen("--ignore", "Not these findings; repeatable.")
+@_counting
 @click.option("--stdin", is_flag=True, help="Check a record, or JSON lines, on standard input.")
 @_reports("github", "sarif")
 def validate(
@@ -177,6 +183,44 @@ def validate(
         with_cids=format == "json",
     )
     _finish(lambda progress: run(_config(config, paths), request, progress), format)
+
+
+@cli.group()
+def lexicon() -> None:
+    """Check lexicon files, for those who write them.
+
+    \b
+    Example:
+      publisher lexicon check
+    """
+
+
+@lexicon.command("check")
+@click.argument("folders", nargs=-1, type=_PATH, metavar="[DIR]...")
+@_counting
+@_reports("github", "sarif")
+def check_lexicons(
+    folders: tuple[Path, ...],
+    fail_on: Literal["error", "warning"],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    config: Path | None,
+    format: str,
+) -> None:
+    """Check lexicon files, each by itself and beside all others.
+
+    Every *.json below DIR is one; without DIR, below `lexicons` of publisher.toml, else
+    ./lexicons. Refs may also lead to the lexicons that come with publisher.
+
+    \b
+    Example:
+      publisher lexicon check lexicons --fail-on warning
+    """
+    from publisher.commands.lexicon import Request
+    from publisher.commands.lexicon import check as run
+
+    request = Request(folders, fail_on, frozenset(select), frozenset(ignore))
+    _finish(lambda _progress: run(_config(config, folders), request), format)
 
 
 @cli.command()

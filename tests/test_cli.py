@@ -21,7 +21,7 @@ from tests.reference_pds import Account, ReferencePds
 from tests.site import make_site, run
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("validate", "publish", "pull", "login", "logout", "whoami", "init", "demo")
+COMMANDS = ("validate", "lexicon", "publish", "pull", "login", "logout", "whoami", "init", "demo")
 
 
 def test_the_help_names_every_command_and_the_exit_statuses(tmp_path: Path) -> None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from publisher import data
 from publisher.data import DAG_CBOR, RAW, Cid, decode
-from publisher.errors import LexiconError
 from publisher.findings import Finding
-from publisher.lexicon import Catalog, Verdict, check, leaves, load
+from publisher.lexicon import Catalog, Verdict, leaves
 from publisher.lexicon.language import LexiconFile
 
 NSID = "com.example.thing"
@@ -611,199 +608,12 @@ def test_only_a_record_has_a_kind_of_record_key() -> None:
     assert lexicons.record_key("com.example.unheard") is None
 
 
-# Lexicon files
-
-
-def with_main(schema: Schema) -> Schema:
-    return lexicon({"main": record({"f": schema})})
-
-
-GOOD_FILES: list[Schema] = [
-    with_main({"type": "object", "properties": {"a": {"type": "object", "properties": {}}}}),
-    with_main({"type": "array", "items": {"type": "array", "items": INT}}),
-    lexicon({"s": STRING, "a": {"type": "array", "items": INT}, "t": {"type": "token"}}),
-    lexicon({"main": {"type": "permission-set", "permissions": [{"lxm": ["*"]}]}}),
-    lexicon({"main": {"type": "query"}, "o": {"type": "object"}}),
-    with_main({**INT, "minimum": 0, "maximum": 0, "default": 0}),
-    with_main({**STRING, "maxLength": 1, "default": "a"}),
-    with_main({"type": "boolean", "default": False}),
-    {**with_main(INT), "$type": "com.atproto.lexicon.schema", "revision": 1, "description": "x"},
-]
-
-
-@pytest.mark.parametrize("file", GOOD_FILES)
-def test_a_lexicon_file_of_every_allowed_form_is_taken(file: Schema) -> None:
-    assert check(file) == []
-
-
-FIELD = "/defs/main/record/properties/f"
-BAD_FILES: list[tuple[Schema, str]] = [
-    ({**with_main(INT), "lexicon": True}, "/lexicon"),
-    ({**with_main(INT), "lexicon": 2}, "/lexicon"),
-    ({**with_main(INT), "lexicon": 1.0}, "/lexicon"),
-    ({**with_main(INT), "lexicon": "1"}, "/lexicon"),
-    ({"id": NSID, "defs": {"main": record({})}}, "/lexicon"),
-    ({**with_main(INT), "id": "thing"}, "/id"),
-    ({**with_main(INT), "id": f"{NSID}#main"}, "/id"),
-    ({"lexicon": 1, "defs": {"main": record({})}}, "/id"),
-    ({"lexicon": 1, "id": NSID}, "/defs"),
-    (lexicon({}), "/defs"),
-    (lexicon({"u": {"type": "unknown"}}), "/defs/u"),
-    (lexicon({"r": {"type": "ref", "ref": "#main"}}), "/defs/r"),
-    (lexicon({"x": {"type": "float"}}), "/defs/x"),
-    (lexicon({"x": {}}), "/defs/x"),
-    (lexicon({"x": record({})}), "/defs"),
-    (lexicon({"x": {"type": "query"}}), "/defs"),
-    (lexicon({"x": {"type": "procedure"}}), "/defs"),
-    (lexicon({"x": {"type": "subscription"}}), "/defs"),
-    (lexicon({"x": {"type": "permission-set"}}), "/defs"),
-    (lexicon({"main": {"type": "record", "record": {"type": "object"}}}), "/defs/main/key"),
-    (lexicon({"main": {"type": "record", "key": "tid"}}), "/defs/main/record"),
-    (lexicon({"main": record({}, required=["a"])}), "/defs/main/record"),
-    (lexicon({"main": record({"a": INT}, nullable=["a", "b"])}), "/defs/main/record"),
-    (with_main({"type": "number"}), FIELD),
-    (with_main({**INT, "minimum": 1, "maximum": 0}), FIELD),
-    (with_main({**INT, "minimum": True}), f"{FIELD}/minimum"),
-    (with_main({**INT, "enum": [True]}), f"{FIELD}/enum/0"),
-    (with_main({**INT, "default": 1, "maximum": 0}), f"{FIELD}/default"),
-    (with_main({**INT, "default": True}), f"{FIELD}/default"),
-    (with_main({**STRING, "minLength": 2, "maxLength": 1}), FIELD),
-    (with_main({**STRING, "minGraphemes": 2, "maxGraphemes": 1}), FIELD),
-    (with_main({**STRING, "maxLength": "5"}), f"{FIELD}/maxLength"),
-    (with_main({**STRING, "format": "slug"}), f"{FIELD}/format"),
-    (with_main({**STRING, "format": "did", "default": "x"}), f"{FIELD}/default"),
-    (with_main({**STRING, "enum": ["a"], "default": "b"}), f"{FIELD}/default"),
-    (with_main({"type": "bytes", "minLength": 2, "maxLength": 1}), FIELD),
-    (with_main({"type": "boolean", "const": 1}), f"{FIELD}/const"),
-    (with_main({"type": "array"}), f"{FIELD}/items"),
-    (with_main({"type": "array", "items": {"type": "array"}}), f"{FIELD}/items/items"),
-    (with_main({"type": "array", "items": INT, "minLength": 2, "maxLength": 1}), FIELD),
-    (with_main({"type": "union"}), f"{FIELD}/refs"),
-    (with_main({"type": "ref"}), f"{FIELD}/ref"),
-    (
-        lexicon(
-            {"items": {"type": "object", "properties": {"properties": {**STRING, "enum": [1]}}}}
-        ),
-        "/defs/items/properties/properties/enum/0",
-    ),
-]
-
-
-@pytest.mark.parametrize(("file", "pointer"), BAD_FILES)
-def test_a_fault_in_a_lexicon_file_is_told_with_its_pointer(file: Schema, pointer: str) -> None:
-    findings = check(file)
-    assert [found.pointer for found in findings] == [pointer]
-    assert all(found.severity == "error" and found.message for found in findings)
-
-
-def test_all_faults_of_a_lexicon_file_are_told_at_once() -> None:
-    file = {**lexicon({"main": record({"a": {"type": "ref"}, "b": {"type": "array"}})}), "id": "x"}
-    properties = "/defs/main/record/properties"
-    assert [found.pointer for found in check(file)] == [
-        "/id",
-        f"{properties}/a/ref",
-        f"{properties}/b/items",
-    ]
-
-
-def write(folder: Path, name: str, content: str | bytes | Schema) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, dict):
-        content = json.dumps(content)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-NO_LEXICONS: list[str | bytes] = [
-    "",
-    "{",
-    "[]",
-    "null",
-    "1",
-    '"x"',
-    "{}",
-    b"\xff\xfe\x00",
-    "[" * 100_000,
-    "NaN",
-    json.dumps({**with_main(INT), "lexicon": 2}),
-    json.dumps(lexicon({"x": {"type": "array", "items": {"type": "float"}}})),
-    '{"lexicon": 1, "id": "com.example.deep", "defs": {"x": '
-    + '{"type": "array", "items": ' * 400
-    + '{"type": "string"}'
-    + "}" * 402,
-]
-
-
-@pytest.mark.parametrize("content", NO_LEXICONS, ids=range(len(NO_LEXICONS)))
-def test_a_file_that_is_no_lexicon_becomes_findings_that_name_it(
-    tmp_path: Path, content: str | bytes
-) -> None:
-    path = write(tmp_path, "deep/faulty.json", content)
-    write(tmp_path, "good.json", with_main(INT))
-    lexicons = load(tmp_path)
-    assert list(lexicons.files) == [NSID]
-    assert lexicons.findings
-    assert all(found.message.startswith(f"{path}: ") for found in lexicons.findings)
-    assert all(found.severity == "error" and found.remedy for found in lexicons.findings)
-
-
-def test_a_faulty_lexicon_leaves_its_records_unknown(tmp_path: Path) -> None:
-    write(tmp_path, "a.json", with_main({**INT, "minimum": 2, "maximum": 1}))
-    assert load(tmp_path).validate({"$type": NSID, "f": 1}).status == "unknown"
-
-
-def test_every_json_file_below_the_folders_is_read_and_nothing_else(tmp_path: Path) -> None:
-    write(tmp_path, "one/a/b/c.json", lexicon({"s": STRING}, "a.b.c"))
-    write(tmp_path, "two/d.json", lexicon({"s": STRING}, "d.e.f"))
-    write(tmp_path, "two/README.md", "not a lexicon")
-    lexicons = load(tmp_path / "one", str(tmp_path / "two"))
-    assert (sorted(lexicons.files), lexicons.findings) == (["a.b.c", "d.e.f"], [])
-    assert lexicons.replaced == []
-
-
-def test_a_lexicon_that_replaces_another_is_named(tmp_path: Path) -> None:
-    write(tmp_path, "one/a.json", with_main(INT))
-    write(tmp_path, "two/b.json", with_main(STRING))
-    lexicons = load(tmp_path / "one", tmp_path / "two")
-    assert lexicons.replaced == [NSID]
-    assert judge(lexicons, f="text") == []
-    assert judge(lexicons, f=1) == [("/f", "type")]
-
-
 def test_a_lexicon_added_later_judges_from_then_on() -> None:
     lexicons = of_field({"type": "ref", "ref": "com.example.named"})
     named = {"$type": "com.example.named", "name": "a"}
     assert judge(lexicons, f=named) == [("/f", "ref-dangling")]
     lexicons.add(LexiconFile.model_validate(THING))
     assert judge(lexicons, f=named) == []
-
-
-def test_dangling_refs_of_a_folder_are_told_once_with_file_and_pointer(tmp_path: Path) -> None:
-    union = {"type": "union", "refs": ["#o", "d.e.f", "d.e.f#gone"]}
-    defs = {"main": record({"f": union, "g": MAIN_REF}), "o": {"type": "object"}}
-    path = write(tmp_path, "a.json", lexicon(defs))
-    write(tmp_path, "d.json", lexicon({"main": {"type": "object"}}, "d.e.f"))
-    lexicons = load(tmp_path)
-    lexicons.validate({"$type": NSID, "g": {}})
-    assert [(found.pointer, found.message) for found in lexicons.findings] == [
-        (f"{FIELD}/refs/2", f"{path}: d.e.f#gone is defined by no lexicon file"),
-        (
-            "/defs/main/record/properties/g/ref",
-            f"{path}: com.example.named is defined by no lexicon file",
-        ),
-    ]
-
-
-def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LexiconError, match="is no folder"):
-        load(tmp_path / "gone")
-
-
-def test_the_published_lexicons_are_read_without_a_fault(reference: Path) -> None:
-    lexicons = load(reference / "lexicons")
-    assert [found for found in lexicons.findings if found.code != "ref-dangling"] == []
-    assert "site.standard.document" in lexicons.files
 
 
 # The data model within a lexicon

@@ -175,9 +175,7 @@ class Judge:
     ) -> Checked:
         rules = self.config.settings.rules
         judged = [
-            _with_site_remedy(f)
-            for f in _by_rules(dict.fromkeys(findings), rules)
-            if self.counts(f)
+            _with_site_remedy(f) for f in by_rules(dict.fromkeys(findings), rules) if self.counts(f)
         ]
         if has_errors(judged) and status in {"valid", "unknown", "skipped"}:
             status = "invalid"
@@ -302,7 +300,7 @@ def _rkey(record: Record, catalog: Catalog) -> str | None:
     return None if kind in {None, "tid", "any"} else "2222222222222"
 
 
-def _by_rules(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
+def by_rules(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
     """Switch findings off or raise them; what is an error stays one."""
     for finding in findings:
         rule = finding.severity if finding.severity == "error" else rules.get(finding.code)

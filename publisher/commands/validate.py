@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from publisher.commands.collect import collect, load_catalog, sources
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Checked, Judge, by_rules
 from publisher.commands.streams import STREAMS, Input, judged
 from publisher.config import Config
 from publisher.findings import Finding, Severity
@@ -98,7 +98,8 @@ def validate(config: Config, request: Request, progress: Progress) -> ValidateRe
     paths = [path for path in request.paths if path.suffix.lower() not in STREAMS]
     streams += [request.stdin] if request.stdin else []
     documents = [] if streams and not paths else collect(judge, sources(config, paths), progress)
-    lexicon_findings = tuple(f for f in catalog.findings if judge.counts(f))
+    counting = filter(judge.counts, catalog.findings)
+    lexicon_findings = tuple(by_rules(counting, config.settings.rules))
     if not streams:
         return ValidateReport(tuple(documents), lexicon_findings, request.fail_on)
     each = chain.from_iterable(judged(stream, judge, progress) for stream in streams)

@@ -1,19 +1,36 @@
-"""Lexicon files, read and checked one by one and across the whole folder."""
+"""Lexicon files, read and checked one by one and across their folders."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from publisher import data, syntax
 from publisher.errors import LexiconError
-from publisher.findings import Finding, pointer_to
+from publisher.findings import Finding
+from publisher.lexicon import consistency
 from publisher.lexicon.catalog import Catalog
-from publisher.lexicon.consistency import dangling_refs, default_faults
+from publisher.lexicon.consistency import Lexicons
+from publisher.lexicon.document import examine
 from publisher.lexicon.language import LexiconFile
+from publisher.lexicon.nodes import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A lexicon file, found below `folder`: what it is, and all that is wrong with it.
+
+    It has no `nodes` where nothing can refer to it, and no `lexicon` where the file itself has
+    errors.
+    """
+
+    folder: Path
+    path: Path
+    nsid: str | None
+    nodes: list[Node]
+    lexicon: LexiconFile | None
+    findings: tuple[Finding, ...]
 
 
 def load(*folders: str | Path) -> Catalog:
@@ -21,76 +38,105 @@ def load(*folders: str | Path) -> Catalog:
 
     Raises LexiconError where a folder or file can't be read at all.
     """
-    catalog, paths = Catalog(), dict[str, Path]()
-    for path in _files(folders):
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise LexiconError(f"{path}: {error.strerror}", remedy="make it readable") from error
-        file, findings = _parse(content)
-        catalog.findings += _naming(path, findings)
-        if file:
-            catalog.add(file)
-            paths[file.id] = path
-    for nsid, file in catalog.files.items():
-        dangling = dangling_refs(file, lambda name: catalog.definition(name) is not None)
-        catalog.findings += _naming(paths[nsid], dangling)
+    catalog = Catalog()
+    for loaded in read(*folders):
+        catalog.findings += (
+            replace(finding, message=f"{loaded.path}: {finding.message}")
+            for finding in loaded.findings
+        )
+        if loaded.lexicon:
+            catalog.add(loaded.lexicon)
     return catalog
 
 
 def check(document: dict[str, object]) -> list[Finding]:
-    """Return what is wrong with one lexicon document on its own."""
-    return _model(document)[1]
+    """Return what is wrong with one lexicon document on its own. Takes any JSON value.
+
+    Refs to other lexicons are taken on trust.
+    """
+    found = examine(document)
+    nsid = _nsid(found.nodes) or "this"
+    return found.findings + consistency.check(Lexicons({nsid: found.nodes}, whole=False))[nsid]
 
 
-def _files(folders: Iterable[str | Path]) -> list[Path]:
-    paths: list[Path] = []
+def read(*folders: str | Path) -> list[Loaded]:
+    """Read every `*.json` below the folders and check each beside all others, in their order.
+
+    Of two files in a folder with one NSID the first counts; a later folder replaces what an earlier
+    one has. Raises LexiconError where a folder or file can't be read at all.
+    """
+    files = _without_twins([_read(*place) for place in _places(folders)])
+    keys = [loaded.nsid or f"file {number}" for number, loaded in enumerate(files)]
+    nodes = {key: loaded.nodes for key, loaded in zip(keys, files, strict=True) if loaded.nodes}
+    found = consistency.check(Lexicons(nodes, whole=True))
+    return [
+        replace(loaded, findings=(*loaded.findings, *found[key]))
+        if loaded.nodes and nodes[key] is loaded.nodes
+        else loaded
+        for key, loaded in zip(keys, files, strict=True)
+    ]
+
+
+def _places(folders: Iterable[str | Path]) -> Iterator[tuple[Path, Path]]:
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise LexiconError(f"{folder}: is no folder", remedy="name a folder of lexicon files")
-        paths += sorted(folder.rglob("*.json"))
-    return paths
+        for path in sorted(folder.rglob("*.json")):
+            yield folder, path
 
 
-def _naming(path: Path, findings: list[Finding]) -> list[Finding]:
-    return [replace(finding, message=f"{path}: {finding.message}") for finding in findings]
-
-
-def _parse(content: bytes) -> tuple[LexiconFile | None, list[Finding]]:
+def _read(folder: Path, path: Path) -> Loaded:
     try:
-        return _model(json.loads(content))
-    except (ValueError, RecursionError) as error:
-        remedy = "correct the JSON there"
-        return None, [Finding("", "json-syntax", f"is no JSON: {error}", "error", remedy)]
-
-
-def _model(document: object) -> tuple[LexiconFile | None, list[Finding]]:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LexiconError(f"{path}: {error.strerror}", remedy="make it readable") from error
+    document: object
     try:
-        file = LexiconFile.model_validate(document)
-    except ValidationError as error:
-        return None, [
-            Finding(
-                _place(fault["loc"]),
-                "lexicon-form",
-                fault["msg"],
-                "error",
-                "write it as the Lexicon specification says",
-            )
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-    findings = default_faults(file)
-    return (None if findings else file), findings
+        document = data.loads(content)
+    except data.DataError as error:
+        document = error.value
+        if document is None:
+            return Loaded(folder, path, None, [], None, tuple(error.findings))
+    found = examine(document)
+    nsid = _nsid(found.nodes)
+    findings = (*found.findings, *_place_fault(path.relative_to(folder), nsid))
+    return Loaded(folder, path, nsid, found.nodes, found.lexicon, findings)
 
 
-def _place(steps: tuple[str | int, ...]) -> str:
-    """Return the JSON pointer of a pydantic location, in which a def's type follows its name."""
-    kept: list[str | int] = []
-    among_names = is_type = False
-    for step in steps:
-        if is_type:
-            is_type = False
-            continue
-        kept.append(step)
-        is_type = among_names or step == "items"
-        among_names = not among_names and step in {"defs", "properties"}
-    return pointer_to(*kept)
+def _nsid(nodes: list[Node]) -> str | None:
+    nsid = nodes[0].body.get("id") if nodes else None
+    return nsid if isinstance(nsid, str) and not syntax.check("nsid", nsid) else None
+
+
+def _place_fault(path: Path, nsid: str | None) -> Iterator[Finding]:
+    """Yield a finding where the file's place below its folder reads as another NSID."""
+    named = path.with_suffix("")
+    words = ".".join(named.parts).split(".")
+    if nsid is None:
+        return
+    if not syntax.check("nsid", named.name):
+        told = named.name
+    elif (first := nsid.partition(".")[0]) in words:
+        told = ".".join(words[words.index(first) :])
+    else:
+        return
+    if told != nsid and not syntax.check("nsid", told):
+        message = f"the file lies where {told} is looked for"
+        remedy = f"move it to {nsid.replace('.', '/')}.json"
+        yield Finding("/id", "lexicon-place", message, "info", remedy)
+
+
+def _without_twins(files: Sequence[Loaded]) -> list[Loaded]:
+    """Leave one file of a folder its NSID: the first without errors, or else the first."""
+    used: dict[tuple[Path, str | None], Path] = {}
+    for loaded in sorted(files, key=lambda loaded: loaded.lexicon is None):
+        used.setdefault((loaded.folder, loaded.nsid), loaded.path)
+    return [_twin(item, used[item.folder, item.nsid]) if item.nsid else item for item in files]
+
+
+def _twin(loaded: Loaded, used: Path) -> Loaded:
+    if loaded.path == used:
+        return loaded
+    message, remedy = f"{loaded.nsid} is in {used} too, which is used", "take one of them out"
+    twin = Finding("/id", "lexicon-twice", message, "error", remedy)
+    return replace(loaded, nodes=[], lexicon=None, findings=(*loaded.findings, twin))

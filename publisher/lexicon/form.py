@@ -1,0 +1,147 @@
+"""What the models of the language refuse, in our words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from publisher.data import Cid, Fault
+from publisher.findings import Finding, pointer_to
+from publisher.lexicon.language import KINDS, PRIMARY, LexiconFile
+from publisher.lexicon.nodes import Place
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_EXPECTED = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+"""What is asked for, by the type of pydantic's error."""
+
+_ACTUAL = {
+    bool: "true or false",
+    str: "a string",
+    int: "a whole number",
+    float: "a fraction",
+    list: "an array",
+    dict: "an object",
+    Cid: "a link",
+    bytes: "bytes",
+    type(None): "null",
+}
+_ALONE = {
+    "ref": "refer to its target wherever it is needed",
+    "unknown": "make it the type of a field",
+    "params": "write it as the parameters of an endpoint",
+    "permission": "write it among the permissions of a permission-set",
+}
+"""What is no definition of its own, and where it belongs."""
+
+_TYPES = KINDS.keys() | _ALONE.keys()
+_ASKED_FOR = {"account", "blob", "identity"}
+
+
+def parse(document: object) -> tuple[LexiconFile | None, list[Finding]]:
+    """Return the file, or else everything in it that isn't of its form."""
+    try:
+        return LexiconFile.model_validate(document), []
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        return None, [finding for fault in faults if (finding := _finding(fault))]
+
+
+def _finding(fault: ErrorDetails) -> Finding | None:
+    """Return the finding of one error; None where the data model says what is wrong."""
+    place, value = _place(fault["loc"]), fault["input"]
+    if isinstance(value, Fault):
+        return None
+    if fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return _of_kind(fault["ctx"], place, value)
+    message, remedy = _words(fault)
+    return Finding(pointer_to(*place), "lexicon-form", message, "error", remedy)
+
+
+def _words(fault: ErrorDetails) -> tuple[str, str]:
+    context, value, name = fault.get("ctx", {}), fault["input"], fault["loc"][-1:]
+    match fault["type"]:
+        case "lexicon-form":
+            return context["message"], context["remedy"]
+        case "missing":
+            return f"{name[0]} is missing", f"add {name[0]}"
+        case "greater_than_equal":
+            return f"is {value}, below {context['ge']}", f"write {context['ge']} or more"
+        case "too_short":
+            return "is empty", "name one at least, or leave it out"
+        case "literal_error":
+            return f"{value!r} isn't known here", f"write {context['expected']}"
+        case kind if kind in _EXPECTED:
+            return f"is {_actual(value)}, not {_EXPECTED[kind]}", f"write {_EXPECTED[kind]}"
+        case _:
+            return fault["msg"], "write it as the Lexicon specification says"
+
+
+def _of_kind(context: dict[str, Any], place: Place, body: dict[str, object]) -> Finding | None:
+    """Return the finding of a `type` or `resource` by which no model was found."""
+    key = context["discriminator"].strip("'")
+    name = body.get(key)
+    if isinstance(name, Fault):
+        return None
+    if not isinstance(name, str):
+        message = f"{key} is {_actual(name)}, not a string" if key in body else f"{key} is missing"
+        return Finding(pointer_to(*place), "lexicon-form", message, "error", f"write {key}")
+    pointer = pointer_to(*place, key)
+    if key == "resource":
+        return _of_resource(name, pointer)
+    expected = context["expected_tags"].replace("'", "").split(", ")
+    message, remedy = _of_type(name, expected, alone=len(place) == 2)
+    return Finding(pointer, "lexicon-type", message, "error", remedy)
+
+
+def _of_resource(name: str, pointer: str) -> Finding:
+    if name in _ASKED_FOR:
+        message, remedy = f"a permission set can't grant {name}", "let apps ask for it themselves"
+        return Finding(pointer, "lexicon-permission", message, "error", remedy)
+    message = f"{name!r} is no resource"
+    return Finding(pointer, "lexicon-permission", message, "error", "write repo or rpc")
+
+
+def _of_type(name: str, expected: Sequence[str], *, alone: bool) -> tuple[str, str]:
+    """Say what is wrong with a type here; `alone`: as a definition with a name of its own."""
+    if name not in _TYPES:
+        meant = get_close_matches(name, expected, n=1) or [", ".join(expected)]
+        return f"{name!r} is no type of Lexicon", f"write {meant[0]}"
+    if alone and name in _ALONE:
+        return f"{name} can't be a definition of its own", _ALONE[name]
+    if name in PRIMARY:
+        return f"{name} can't stand here", "make it the main definition of its own file"
+    return f"{name} can't stand here", f"write {', '.join(expected)}"
+
+
+def _actual(value: object) -> str:
+    return _ACTUAL.get(type(value), type(value).__name__)
+
+
+def _place(steps: tuple[str | int, ...]) -> Place:
+    """Return the way to a fault in the file: without the types that pydantic puts among its steps.
+
+    A definition's type follows its name, a permission's resource its number.
+    """
+    kept: list[str | int] = []
+    among_names = is_type = False
+    for step in steps:
+        if is_type or step == "[key]":
+            is_type = False
+            continue
+        kept.append(step)
+        is_type = among_names or step in {"items", "schema"} or kept[-2:-1] == ["permissions"]
+        among_names = not among_names and step in {"defs", "properties"}
+    return tuple(kept)

@@ -1,0 +1,76 @@
+"""Fields in a lexicon file that the language doesn't have. Pure.
+
+Whoever writes `maxLenght`, or `maximum` for a string, believes that records are held to it: an
+error. What nobody could take for a rule is a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from publisher.findings import Finding, pointer_to
+from publisher.lexicon.language import KINDS
+from publisher.lexicon.nodes import Node
+
+_KEYWORDS = {
+    kind: frozenset(field.alias or name for name, field in model.model_fields.items())
+    for kind, model in KINDS.items()
+}
+_NOTES = frozenset({"title", "deprecated"})
+"""What others write beside `description` and names that begin with `$`, and no reader obeys."""
+
+_RULES = frozenset(
+    keyword
+    for kind, keywords in _KEYWORDS.items()
+    if kind not in {"lexicon", "error"}
+    for keyword in keywords
+) - {"type", "description", "knownValues", "title", "title:lang", "detail", "detail:lang"}
+"""What a reader obeys where it belongs."""
+
+_JSON_SCHEMA = {
+    "$ref": 'write {"type": "ref", "ref": …}',
+    "additionalProperties": "leave it out: objects are open",
+    "allOf": "write one object",
+    "anyOf": "write a union",
+    "exclusiveMaximum": "write maximum",
+    "exclusiveMinimum": "write minimum",
+    "maxItems": "write maxLength",
+    "minItems": "write minLength",
+    "multipleOf": "say it in the description",
+    "oneOf": "write a union",
+    "optional": "leave it out of required",
+    "pattern": "write a format, enum or knownValues",
+    "uniqueItems": "say it in the description",
+}
+"""What JSON Schema would obey, and what to do here."""
+
+
+def unknown_fields(node: Node) -> Iterator[Finding]:
+    """Yield a finding for each field that this kind of node doesn't have."""
+    known = _KEYWORDS.get(node.kind)
+    if known is None or node.body.keys() <= known:
+        return
+    for name in node.body:
+        if name in known or name in _NOTES:
+            continue
+        if name in _JSON_SCHEMA or not name.startswith("$"):
+            yield _finding(name, node, known)
+
+
+def _finding(name: str, node: Node, known: frozenset[str]) -> Finding:
+    pointer = pointer_to(*node.place, name)
+    meant = get_close_matches(name, known, n=1, cutoff=0.75)
+    if meant and meant[0] in _RULES:
+        message, remedy = f"{name} is no keyword, and nothing obeys it", f"write {meant[0]}"
+        return Finding(pointer, "lexicon-keyword", message, "error", remedy)
+    if name in _JSON_SCHEMA:
+        message = f"{name} is JSON Schema's, and nothing here obeys it"
+        return Finding(pointer, "lexicon-keyword", message, "error", _JSON_SCHEMA[name])
+    if name in _RULES:
+        owners = ", ".join(kind for kind, words in _KEYWORDS.items() if name in words)
+        message = f"nothing obeys {name} in {node.kind}"
+        remedy = f"take it out: it belongs to {owners}"
+        return Finding(pointer, "lexicon-keyword", message, "error", remedy)
+    remedy = f"write {meant[0]}" if meant else "take it out, or say it in the description"
+    return Finding(pointer, "lexicon-field", f"{name} is no keyword", "warning", remedy)
