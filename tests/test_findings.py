@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 ROW = re.compile(r"^\| `([a-z0-9-]+)` \| (off|error|warning|info) \| (.*) \|$", re.MULTILINE)
 CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 Function = ast.FunctionDef | ast.Lambda
+Around = tuple[Function, ...]
 
 
 @dataclass
@@ -41,10 +42,9 @@ class Scan:
         while before != len(self.takers):
             before = len(self.takers)
             for module, tree in self.sources:
-                for function in functions(tree):
-                    for call in calls(function):
-                        for given in self.given(call, module):
-                            self.follow(given, function, module)
+                for call, around in calls(tree):
+                    for given in self.given(call, module):
+                        self.follow(given, around, module)
         return self
 
     def given(self, call: ast.Call, module: str) -> list[ast.expr]:
@@ -56,37 +56,39 @@ class Scan:
         named = [word.value for word in call.keywords if word.arg == parameter]
         return [*call.args[at : at + 1], *named]
 
-    def follow(self, given: ast.expr, function: Function, module: str) -> None:
+    def follow(self, given: ast.expr, around: Around, module: str) -> None:
         """Take constants, the strings of a module's table, and what the callers give."""
         match given:
             case ast.Constant(value=str(code)):
                 self.codes.add(code)
             case ast.Tuple(elts=items):
                 for item in items:
-                    self.follow(item, function, module)
+                    self.follow(item, around, module)
             case ast.IfExp(body=first, orelse=second):
-                self.follow(first, function, module)
-                self.follow(second, function, module)
+                self.follow(first, around, module)
+                self.follow(second, around, module)
             case ast.Subscript(value=ast.Name(id=name)):
                 self.table(name, module)
             case ast.Attribute(attr="code"):  # of a Finding or Fault, which was given it
                 pass
             case ast.Name(id=name):
-                self.name(name, function, module)
+                self.name(name, around, module)
             case _:
                 self.lost.add(f"{module}: {ast.unparse(given)}")
 
-    def name(self, name: str, function: Function, module: str) -> None:
+    def name(self, name: str, around: Around, module: str) -> None:
         """Follow a name to what is assigned to it, to the callers, or to the module."""
-        parameters = [parameter.arg for parameter in function.args.args]
-        sources = list(assigned(name, function))
-        for source in sources:
-            self.follow(source, function, module)
-        if name in parameters and isinstance(function, ast.FunctionDef):
-            at = parameters.index(name) - (parameters[0] == "self")
-            self.takers[own(function.name, module)] = (at, name)
-        elif not sources:
-            self.table(name, module)
+        for at, function in enumerate(around):
+            parameters = [parameter.arg for parameter in function.args.args]
+            sources = list(assigned(name, function))
+            for source in sources:
+                self.follow(source, around[at:], module)
+            if name in parameters and isinstance(function, ast.FunctionDef):
+                place = parameters.index(name) - (parameters[0] == "self")
+                self.takers[own(function.name, module)] = (place, name)
+            if sources or name in parameters:
+                return
+        self.table(name, module)
 
     def table(self, name: str, module: str) -> None:
         """Take what could be codes of a module's constant."""
@@ -101,19 +103,13 @@ def own(name: str, module: str) -> str:
     return f"{module}.{name}" if name.startswith("_") else name
 
 
-def functions(tree: ast.Module) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
-
-
-def calls(function: Function) -> Iterator[ast.Call]:
-    """The calls of a function, those of functions inside it aside."""
-    waiting = list(ast.iter_child_nodes(function))
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Call):
-            yield node
-        if not isinstance(node, Function):
-            waiting += ast.iter_child_nodes(node)
+def calls(node: ast.AST, around: Around = ()) -> Iterator[tuple[ast.Call, Around]]:
+    """Every call, with the functions around it, the innermost first."""
+    if isinstance(node, ast.Call) and around:
+        yield node, around
+    inside = (node, *around) if isinstance(node, Function) else around
+    for child in ast.iter_child_nodes(node):
+        yield from calls(child, inside)
 
 
 def assigned(name: str, function: Function) -> Iterator[ast.expr]:
@@ -156,6 +152,7 @@ def test_the_table_has_every_code_that_is_given_and_no_other() -> None:
         ("class A:\n def g(self, c): Finding('', c)\n def f(self): self.g('a')", {"a"}, 0),
         ("def f(): _g(('a', 'b'))\ndef _g(c):\n x, y = c\n Finding('', x)", {"a", "b"}, 0),
         ("def f():\n def g(): return Finding('', 'a')\n return g", {"a"}, 0),
+        ("def h(): f('a')\ndef f(c):\n def g(): return Finding('', c)\n return g", {"a"}, 0),
         ("def f(x): return lambda y: Finding('', 'a')", {"a"}, 0),
         ("def f(x): replace(x, code='a')", {"a"}, 0),
         ("def f(x): Finding('', x.code)", set(), 0),
