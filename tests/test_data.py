@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -718,6 +720,15 @@ def test_a_value_of_any_depth_is_refused_and_not_a_crash() -> None:
     with pytest.raises(InvalidCbor):
         encode(deep)
     assert places(check(deep)) == [("/0" * 32, "depth")]
+
+
+def test_a_block_is_read_or_refused_however_deep_the_caller_stands() -> None:
+    def below(frames: int) -> Value:
+        return below(frames - 1) if frames else decode(b"\x81" * 200 + b"\x00")
+
+    assert below(0)
+    with pytest.raises(InvalidCbor):
+        below(sys.getrecursionlimit() - len(inspect.stack()) - 300)
 
 
 def test_json_files_are_sorted_and_keep_their_characters() -> None:

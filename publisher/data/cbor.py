@@ -36,7 +36,10 @@ def encode(value: Value) -> bytes:
 
 def decode(block: bytes) -> Value:
     """Return the value of a DAG-CBOR block; only the one canonical encoding is read."""
-    value, end = _read(memoryview(block), 0, 0)
+    try:
+        value, end = _read(memoryview(block), 0, 0)
+    except RecursionError as error:  # the caller stands deep already
+        raise InvalidCbor("nesting is too deep") from error
     if end != len(block):
         raise InvalidCbor("bytes follow the value")
     return value
