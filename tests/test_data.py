@@ -635,7 +635,7 @@ ENCODED: list[tuple[Value, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "expected"), ENCODED, ids=lambda case: repr(case)[:20])
+@pytest.mark.parametrize(("value", "expected"), ENCODED, ids=[row[1][:20] for row in ENCODED])
 def test_a_value_has_one_encoding(value: Value, expected: str) -> None:
     assert encode(value).hex() == expected
     assert decode(bytes.fromhex(expected)) == value
