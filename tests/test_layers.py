@@ -130,3 +130,10 @@ def test_validation_loads_no_other_command_and_no_cryptography() -> None:
     assert (
         loaded & {"publisher.commands.publish", "publisher.lock", "cryptography", "rich"} == set()
     )
+
+
+def test_good_json_loads_no_parser_of_other_formats(tmp_path: Path) -> None:
+    record = {"$type": "com.example.thing"}
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    loaded = modules_loaded_by("validate", "--ignore", "lexicon-unknown", ".", cwd=tmp_path)
+    assert loaded & {"yaml", "pyromark", "PIL"} == set()

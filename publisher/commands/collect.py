@@ -47,6 +47,8 @@ def sources(config: Config, paths: Sequence[Path]) -> list[tuple[Source, Context
     Raises SourceError for a path that isn't there, or when nothing is found.
     """
     found = list(_sources(config, paths or [config.documents]))
+    if len(paths) > 1:
+        found = _once_each(found)
     if not found:
         where = ", ".join(map(str, paths or [config.documents]))
         suffixes = ", ".join(sorted(READERS))
@@ -57,21 +59,25 @@ def sources(config: Config, paths: Sequence[Path]) -> list[tuple[Source, Context
 
 
 def _sources(config: Config, paths: Sequence[Path]) -> Iterator[tuple[Source, Context]]:
-    seen: set[str] = set()
     for path in paths:
         if not path.exists():
             raise SourceError(f"{path}: there is no such file or folder", remedy="correct the path")
         context = _context(config, path)
         if path.is_dir():
-            found = find(path, below=context.folder)
+            yield from ((source, context) for source in find(path, below=context.folder))
         else:
-            found = iter([source_of(path.absolute(), context.folder)])
-        for source in found:
-            # In one folder each is found once; realpath asks the disk about every part of a path.
-            real = os.path.realpath(source.path) if len(paths) > 1 else str(source.path)
-            if real not in seen:
-                seen.add(real)
-                yield source, context
+            yield source_of(path.absolute(), context.folder), context
+
+
+def _once_each(found: list[tuple[Source, Context]]) -> list[tuple[Source, Context]]:
+    """Return the files that several paths lead to, each in its first place.
+
+    Path.resolve fails where a link leads to itself.
+    """
+    files: dict[str, tuple[Source, Context]] = {}
+    for source, context in found:
+        files.setdefault(os.path.realpath(source.path), (source, context))
+    return list(files.values())
 
 
 def _context(config: Config, path: Path) -> Context:

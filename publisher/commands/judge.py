@@ -13,7 +13,6 @@ from publisher import data, quality
 from publisher.config import Config, Rule
 from publisher.data import Cid, Value, to_plain
 from publisher.documents import DOCUMENT, READERS, Context, Reading, Source, read
-from publisher.documents.places import locate
 from publisher.findings import RULES, Finding, has_errors
 from publisher.lexicon import Catalog, Verdict, readers
 from publisher.lexicon.catalog import Profile
@@ -258,6 +257,8 @@ def located(checked: Checked) -> Checked:
         text = checked.path.read_text("utf-8")
     except (OSError, ValueError):
         return checked
+    from publisher.documents.places import locate  # with YAML, which good JSON doesn't need
+
     found = locate(text, checked.path.suffix.lower(), checked.findings)
     return replace(checked, findings=tuple(sorted(found, key=_in_file)))
 
@@ -270,6 +271,8 @@ def _in_text(findings: list[Finding], text: bytes, line: int) -> list[Finding]:
     """Return the findings of a JSON text that begins in a line of its file, in their order."""
     if not findings:
         return []
+    from publisher.documents.places import locate  # with YAML, which good JSON doesn't need
+
     found = locate(text.decode(errors="replace"), ".json", findings)
     moved = [replace(f, line=(f.line or 1) + line - 1) for f in found]
     return sorted(moved, key=_in_file)

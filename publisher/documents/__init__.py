@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from publisher.documents.json_record import escape_rkey, read_json
-from publisher.documents.markdown import read_markdown
 from publisher.documents.model import (
     DOCUMENT,
     Blob,
@@ -38,10 +37,18 @@ __all__ = [
     "source_of",
 ]
 
+
+def _read_markdown(source: Source, content: bytes, context: Context) -> Reading:
+    """Read Markdown; what parses it is loaded with the first one: it is a tenth of start-up."""
+    from publisher.documents.markdown import read_markdown
+
+    return read_markdown(source, content, context)
+
+
 READERS: dict[str, Callable[[Source, bytes, Context], Reading]] = {
     ".json": read_json,
-    ".markdown": read_markdown,
-    ".md": read_markdown,
+    ".markdown": _read_markdown,
+    ".md": _read_markdown,
 }
 """The reader of each suffix; another format is another line here."""
 
@@ -81,16 +88,18 @@ def _key(path: Path, folder: Path) -> str:
 
 def read(source: Source, context: Context) -> Reading:
     """Read one file with the reader of its suffix; what is wrong with it is in `findings`."""
-    reader = READERS.get(source.path.suffix.lower())
+    suffix = source.path.suffix
+    reader = READERS.get(suffix.lower())
     if reader is None:
-        message = f"no reader for {source.path.suffix or 'a file without suffix'}"
+        message = f"no reader for {suffix or 'a file without suffix'}"
         remedy = f"name a file that ends in {', '.join(sorted(READERS))}"
         return Reading(source, None, (Finding("", "suffix", message, "error", remedy),))
     if _is_not_utf8(source.key):
         finding = Finding("", "file-name", "the file's name is not UTF-8", "error", "rename it")
         return Reading(source, None, (finding,))
     try:
-        content = source.path.read_bytes()
+        with source.path.open("rb", buffering=0) as file:
+            content = file.read()
     except OSError as error:
         lost = error.errno in {errno.ENOENT, errno.ELOOP} and source.path.is_symlink()
         remedy = "mend the link, or remove it" if lost else "make it readable"

@@ -24,15 +24,17 @@ def read_json(source: Source, content: bytes, context: Context) -> Reading:
             return Reading(source, None, tuple(findings))
     if not isinstance(value, dict) or "$type" not in value:
         return Reading(source, None, (*findings, *_skipped(source)))
-    collection = str(value["$type"])
-    if reason := syntax.check("nsid", collection):
-        finding = Finding("/$type", "record-type", f"{collection!r} {reason}", "error")
+    name = str(value["$type"])
+    try:
+        collection = syntax.parse_nsid(name)
+    except syntax.InvalidSyntax as error:
+        finding = Finding("/$type", "record-type", f"{name!r} {error}", "error")
         return Reading(source, None, (*findings, finding))
     cover = list(_cover(value, source, context, findings))
     blobs = [*_blobs(value, source, context, findings), *cover]  # the cover's own file is known
     document = Document(
         source,
-        syntax.parse_nsid(collection),
+        collection,
         value,
         blobs=tuple({blob.cid: blob for blob in blobs}.values()),
         rkey=_rkey(source, collection, findings),
