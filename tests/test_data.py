@@ -474,7 +474,9 @@ TREES_OF_ANYTHING: st.SearchStrategy[object] = st.recursive(
     LEAVES | BLOBS | ODD | st.builds(make_blob, CIDS, ODD, ODD) | st.builds(lambda: 10**5000),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(KEYS | st.sampled_from(["$type", "cid", "__proto__", "\ud800", 1]), inner)
+        | st.dictionaries(
+            KEYS | st.sampled_from(["$type", "$link", "cid", "__proto__", "\ud800", 1]), inner
+        )
     ),
     max_leaves=8,
 )
@@ -720,6 +722,11 @@ def test_a_value_of_any_depth_is_refused_and_not_a_crash() -> None:
     with pytest.raises(InvalidCbor):
         encode(deep)
     assert places(check(deep)) == [("/0" * 32, "depth")]
+
+
+@pytest.mark.parametrize(("key", "code"), [("$link", "link-form"), ("$bytes", "bytes-form")])
+def test_a_map_that_json_would_read_as_something_else_is_a_fault(key: str, code: str) -> None:
+    assert places(check({"a": decode(encode({key: "YQ"}))})) == [("/a", code)]
 
 
 def test_a_block_is_read_or_refused_however_deep_the_caller_stands() -> None:

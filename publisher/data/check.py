@@ -14,6 +14,7 @@ SAFE_INTEGER = 2**53 - 1
 SERVERS_REFUSE = frozenset({"blob-codec", "blob-legacy", "integer-range", "proto-key"})
 """Codes of warnings about what the specification allows and the reference PDS refuses."""
 
+_RESERVED = {"__proto__", "$link", "$bytes"}
 _LEGACY_KEYS = {"cid", "mimeType"}
 _BLOB_KEYS = {"$type", "ref", "mimeType", "size"}
 
@@ -60,7 +61,7 @@ def _is_sound(value: object, depth: int) -> bool:
 
 
 def _is_sound_object(value: dict[str, object]) -> bool:
-    if not _are_text(value) or "__proto__" in value or value.keys() == _LEGACY_KEYS:
+    if not _are_text(value) or not _RESERVED.isdisjoint(value) or value.keys() == _LEGACY_KEYS:
         return False
     return "$type" not in value or is_sound_type(value)
 
@@ -141,6 +142,9 @@ def _check_object(value: dict[Any, object], path: tuple[str | int, ...]) -> Iter
                 "warning",
                 "rename it",
             )
+    for key, code in (("$link", "link-form"), ("$bytes", "bytes-form")):
+        if key in value:  # only DAG-CBOR can hold it: in JSON it would be a link or bytes
+            yield _found(path, code, f"the key {key} has a meaning of its own", "rename it")
     if is_legacy_blob(value):
         message = "is a blob in the form given up in 2023, which servers refuse anywhere"
         remedy = "write $type, ref, mimeType and size; upload the file again if need be"

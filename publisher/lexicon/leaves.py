@@ -10,8 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias
 
-from wcwidth import iter_graphemes
-
 from publisher import data, syntax
 from publisher.data import Cid, Fault, is_sound_type, is_text
 from publisher.findings import Finding, pointer_to
@@ -49,6 +47,8 @@ def count_graphemes(text: str) -> int:
     """
     if text.isascii() and "\r" not in text:
         return len(text)
+    from wcwidth import iter_graphemes  # here, because few texts are so long
+
     shorter = _ALONE.sub("..", text)
     return len(text) - len(shorter) + len(list(iter_graphemes(shorter)))
 
