@@ -13,12 +13,12 @@ from itertools import chain
 from typing import NamedTuple
 
 from publisher.findings import Finding, pointer_to
-from publisher.lexicon.language import KINDS, PRIMARY
+from publisher.lexicon.language import ENDPOINTS, KINDS
 from publisher.lexicon.nodes import Node, Place, strings
 from publisher.lexicon.values import is_ref
 
-_NO_VALUE = (PRIMARY - {"record"}) | {"params", "permission"}
-_NO_MEMBER = KINDS.keys() - {"object", "record", "ref", "unknown"}
+_NO_VALUE = ENDPOINTS | {"params", "permission"}
+_NO_MEMBER = (KINDS.keys() | _NO_VALUE) - {"object", "record", "ref", "unknown"}
 """What can't be a member of a union; definitions of the last two are told where they stand."""
 
 

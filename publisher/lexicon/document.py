@@ -5,7 +5,7 @@ Each rule looks at one node of the JSON, so that what is wrong elsewhere hides n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,11 +15,11 @@ from publisher import data, syntax
 from publisher.findings import Finding, has_errors, pointer_to
 from publisher.lexicon import language as lex
 from publisher.lexicon.compile import Scope, compile_def
-from publisher.lexicon.form import parse
+from publisher.lexicon.form import endpoint_faults, parse
 from publisher.lexicon.keywords import unknown_fields
 from publisher.lexicon.nodes import Node, Place, nodes, strings
 
-_Rule: TypeAlias = Callable[[Node], Iterator[Finding]]
+_Rule: TypeAlias = Callable[[Node], Iterable[Finding]]
 
 _LIMITS = (
     ("minLength", "maxLength"),
@@ -186,5 +186,6 @@ _RULES: Mapping[str, tuple[_Rule, ...]] = {
     "object": (_declared,),
     "params": (_declared,),
     "permission to rpc": (_has_audience,),
-    **dict.fromkeys(lex.PRIMARY, (_is_main,)),
+    "record": (_is_main,),
+    **dict.fromkeys(lex.ENDPOINTS, (_is_main, endpoint_faults)),
 }

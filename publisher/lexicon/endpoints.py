@@ -1,11 +1,13 @@
 """What describes no value in the Lexicon language: endpoints, and sets of permissions.
 
-Sources: the specifications of Lexicon, HTTP API (XRPC), event streams and permissions.
+Loaded only for a file that has one, since records are judged without. Sources: the specifications
+of Lexicon, HTTP API (XRPC), event streams and permissions.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field
@@ -159,5 +161,16 @@ class PermissionSetDef(Model):
     permissions: list[Annotated[RepoPermission | RpcPermission, Field(discriminator="resource")]]
 
 
-EndpointDef: TypeAlias = QueryDef | ProcedureDef | SubscriptionDef | PermissionSetDef
-"""A definition that describes no value."""
+KINDS: Mapping[str, type[Model]] = {
+    "params": ParamsDef,
+    "query": QueryDef,
+    "procedure": ProcedureDef,
+    "subscription": SubscriptionDef,
+    "payload": Payload,
+    "message": Message,
+    "error": ErrorDef,
+    "permission-set": PermissionSetDef,
+    "permission to repo": RepoPermission,
+    "permission to rpc": RpcPermission,
+}
+"""The models of nodes (`nodes.Node`) by their kind."""

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 
 from publisher.findings import Finding, pointer_to
-from publisher.lexicon.language import KINDS
+from publisher.lexicon.form import every_kind, model_of
 from publisher.lexicon.nodes import Node
 
-_KEYWORDS = {
-    kind: frozenset(field.alias or name for name, field in model.model_fields.items())
-    for kind, model in KINDS.items()
-}
 _NOTES = frozenset({"title", "deprecated"})
 """What others write beside `description` and names that begin with `$`, and no reader obeys."""
 
-_RULES = frozenset(
-    keyword
-    for kind, keywords in _KEYWORDS.items()
-    if kind not in {"lexicon", "error"}
-    for keyword in keywords
-) - {"type", "description", "knownValues", "title", "title:lang", "detail", "detail:lang"}
-"""What a reader obeys where it belongs."""
+_WORDS = {"type", "description", "knownValues", "title", "title:lang", "detail", "detail:lang"}
+_UNREAD = {"lexicon", "error"}
+"""Keywords, and kinds of nodes, that make no rule."""
 
 _JSON_SCHEMA = {
     "$ref": 'write {"type": "ref", "ref": …}',
@@ -48,8 +41,8 @@ _JSON_SCHEMA = {
 
 def unknown_fields(node: Node) -> Iterator[Finding]:
     """Yield a finding for each field that this kind of node doesn't have."""
-    known = _KEYWORDS.get(node.kind)
-    if known is None or node.body.keys() <= known:
+    known = _keywords(node.kind)
+    if not known or node.body.keys() <= known:
         return
     for name in node.body:
         if name in known or name in _NOTES:
@@ -58,19 +51,32 @@ def unknown_fields(node: Node) -> Iterator[Finding]:
             yield _finding(name, node, known)
 
 
+@lru_cache(maxsize=64)
+def _keywords(kind: str) -> frozenset[str]:
+    """Return the keywords of a kind of node, none where it isn't known."""
+    model = model_of(kind)
+    fields = model.model_fields if model else {}
+    return frozenset(field.alias or name for name, field in fields.items())
+
+
 def _finding(name: str, node: Node, known: frozenset[str]) -> Finding:
     pointer = pointer_to(*node.place, name)
     meant = get_close_matches(name, known, n=1, cutoff=0.75)
-    if meant and meant[0] in _RULES:
+    if meant and _owners(meant[0]):
         message, remedy = f"{name} is no keyword, and nothing obeys it", f"write {meant[0]}"
         return Finding(pointer, "lexicon-keyword", message, "error", remedy)
     if name in _JSON_SCHEMA:
         message = f"{name} is JSON Schema's, and nothing here obeys it"
         return Finding(pointer, "lexicon-keyword", message, "error", _JSON_SCHEMA[name])
-    if name in _RULES:
-        owners = ", ".join(kind for kind, words in _KEYWORDS.items() if name in words)
+    if owners := _owners(name):
         message = f"nothing obeys {name} in {node.kind}"
-        remedy = f"take it out: it belongs to {owners}"
+        remedy = f"take it out: it belongs to {', '.join(owners)}"
         return Finding(pointer, "lexicon-keyword", message, "error", remedy)
     remedy = f"write {meant[0]}" if meant else "take it out, or say it in the description"
     return Finding(pointer, "lexicon-field", f"{name} is no keyword", "warning", remedy)
+
+
+def _owners(name: str) -> list[str]:
+    """Return the kinds of nodes in which a reader obeys a keyword."""
+    kinds = [kind for kind in every_kind() if kind not in _UNREAD and name in _keywords(kind)]
+    return [] if name in _WORDS else kinds

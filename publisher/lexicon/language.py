@@ -1,4 +1,4 @@
-"""The Lexicon language: a file, and what its definitions may be."""
+"""The Lexicon language as far as records need it: a file, and what its definitions may be."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from publisher import syntax
-from publisher.lexicon.endpoints import (
-    EndpointDef,
-    ErrorDef,
-    Message,
-    ParamsDef,
-    Payload,
-    PermissionSetDef,
-    ProcedureDef,
-    QueryDef,
-    RepoPermission,
-    RpcPermission,
-    SubscriptionDef,
-)
 from publisher.lexicon.values import (
     ArrayDef,
     BlobDef,
@@ -41,6 +28,7 @@ from publisher.lexicon.values import (
 )
 
 __all__ = [
+    "ENDPOINTS",
     "KINDS",
     "PRIMARY",
     "ArrayDef",
@@ -91,6 +79,12 @@ class RecordDef(Model):
     record: ObjectDef
 
 
+class EndpointDef(Model):
+    """A definition that describes no value: `endpoints.py` has what more it must be."""
+
+    type: Literal["query", "procedure", "subscription", "permission-set"]
+
+
 AnyDef = Annotated[
     StringDef
     | IntegerDef
@@ -103,10 +97,7 @@ AnyDef = Annotated[
     | UnionDef
     | TokenDef
     | RecordDef
-    | QueryDef
-    | ProcedureDef
-    | SubscriptionDef
-    | PermissionSetDef,
+    | EndpointDef,
     Field(discriminator="type"),
 ]
 
@@ -120,7 +111,8 @@ class LexiconFile(Model):
     defs: Annotated[dict[DefName, AnyDef], Field(min_length=1)]
 
 
-PRIMARY = frozenset({"record", "query", "procedure", "subscription", "permission-set"})
+ENDPOINTS = frozenset({"query", "procedure", "subscription", "permission-set"})
+PRIMARY = ENDPOINTS | {"record"}
 """The types of which a file has one at most, as its main definition."""
 
 KINDS: Mapping[str, type[Model]] = {
@@ -138,15 +130,5 @@ KINDS: Mapping[str, type[Model]] = {
     "unknown": UnknownDef,
     "token": TokenDef,
     "record": RecordDef,
-    "params": ParamsDef,
-    "query": QueryDef,
-    "procedure": ProcedureDef,
-    "subscription": SubscriptionDef,
-    "payload": Payload,
-    "message": Message,
-    "error": ErrorDef,
-    "permission-set": PermissionSetDef,
-    "permission to repo": RepoPermission,
-    "permission to rpc": RpcPermission,
 }
-"""The models by the kind of a node (`nodes.Node`)."""
+"""The models of nodes (`nodes.Node`) by their kind; `endpoints.py` has the others."""
