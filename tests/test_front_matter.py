@@ -156,6 +156,36 @@ def test_yaml_that_is_not_of_its_tag_is_refused_with_its_place(value: str) -> No
         split(f"---\na: 1\nb: {value}\n---\n")
 
 
+DEEP = 45_000  # levels of which the C parser of YAML dies
+
+
+@pytest.mark.parametrize("item", ["[", "{a: ", "- ", "? "])
+def test_yaml_that_is_nested_too_deeply_is_refused_where_it_is(item: str) -> None:
+    with pytest.raises(InvalidFrontMatter) as caught:
+        split(f"---\na:\n  {item * DEEP}\n---\n")
+    column = 63 * len(item) + 3
+    assert str(caught.value) == f"line 3, column {column}: nested too deeply (YAML)"
+
+
+@pytest.mark.parametrize("levels", [490, 940, 950, 960, 970, 980])
+def test_json_is_nested_no_deeper_than_messages_can_show(levels: int) -> None:
+    with pytest.raises(InvalidFrontMatter, match=r"^line 1: nested too deeply"):
+        split(f'{{"a": {"[" * levels}{"]" * levels}, "b": "{" " * 1_000}"}}')
+
+
+def test_lists_of_lists_are_not_deep() -> None:
+    text = "---\na:\n" + "  - [b, [c, {d: e}]]\n" * 500 + "---\n"
+    parts = split(text)
+    assert parts is not None
+    assert parts.head == {"a": [["b", ["c", {"d": "e"}]]] * 500}
+
+
+@pytest.mark.parametrize("end", ["\u0085", "\u2028", "\u2029", "\r"])
+def test_what_only_yaml_takes_for_a_line_end_is_none_in_messages(end: str) -> None:
+    with pytest.raises(InvalidFrontMatter, match=r"^line 3, column 6: "):
+        split(f"---\na: 'é{end}b'\nbc: d: e\n---\n")
+
+
 def test_a_mapping_is_merged_whatever_the_order_of_reading() -> None:
     parts = split("---\nx: {y: {z: &a {<<: {k: 1}, k: 2}}}\nb: {<<: *a}\n---\n")
     assert parts == Parts({"x": {"y": {"z": {"k": 2}}}, "b": {"k": 2}}, "")

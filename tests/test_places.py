@@ -159,6 +159,20 @@ def test_any_text_has_places_within_it(text: str, suffix: str) -> None:
         assert 1 <= found.line <= text.count("\n") + 4
 
 
+@pytest.mark.parametrize("end", ["\u0085", "\u2028", "\u2029", "\r"])
+def test_what_only_yaml_takes_for_a_line_end_is_none(end: str) -> None:
+    text = f"---\na: 'é{end}b'\ntitle: T\n---\n"
+    (found,) = locate(text, ".md", [Finding("/title", "type", "is wrong")])
+    assert (found.line, found.column) == (3, 8)
+
+
+@pytest.mark.parametrize("item", ["[", "- "])
+def test_yaml_that_would_end_its_parser_has_no_places(item: str) -> None:
+    text = f"---\na: 1\nb:\n  {item * 45_000}\n---\n"
+    (found,) = locate(text, ".md", [Finding("/b/0", "type", "is wrong")])
+    assert (found.line, found.column) == (1, 1)
+
+
 @pytest.mark.parametrize("item", ["[?]", "{a: [?]}", "{<<: [?], a: 1, a: 2}"])
 def test_aliases_are_no_burden(item: str) -> None:
     lines = ["a0: &a0 {x: 1}"]

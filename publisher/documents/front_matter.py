@@ -15,7 +15,9 @@ import yaml
 
 FENCED = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _REPEATED = 100  # times that aliases may make of what is written
-_LONG = 3_500  # characters, fewer than a number has that Python refuses to print (in base 16)
+_DEEPEST = 64  # levels
+_BITS = 14_000  # of a number, fewer than of one that Python refuses to print
+_LONG = 1_000  # characters, fewer than such a number has in base 16, or hundreds of levels
 _TOO_LONG = "line 1: a number has more digits than Python takes"
 BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -132,18 +134,7 @@ def split(text: str) -> Parts | None:
             return None
         raise InvalidFrontMatter(f"line 1: the {fence} is never closed")
     parse = _yaml if match[1] == "---" else _toml
-    head = parse(match[2])
-    if len(match[2]) > _LONG:
-        _require_printable(head)
-    return Parts(_mapping(head), text[match.end() :].strip("\n"))
-
-
-def _require_printable(head: object) -> None:
-    """Refuse a number that messages couldn't show; one in base 16 is read whatever its length."""
-    try:
-        repr(head)
-    except ValueError as error:
-        raise InvalidFrontMatter(_TOO_LONG) from error
+    return Parts(_mapping(parse(match[2]), match[2]), text[match.end() :].strip("\n"))
 
 
 def _split_json(text: str) -> Parts:
@@ -157,7 +148,7 @@ def _split_json(text: str) -> Parts:
         raise InvalidFrontMatter(f"{place}: {error.msg} (JSON)") from error
     except RecursionError as error:
         raise InvalidFrontMatter("line 1: nested too deeply (JSON)") from error
-    mapping = _mapping(head)
+    mapping = _mapping(head, text[:end])
     for key, item in mapping.items():
         if _has_lone_surrogate([key, item]):
             raise InvalidFrontMatter(f"{key!a}: a lone surrogate is no character (JSON)")
@@ -191,17 +182,39 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return mapping
 
 
+def require_shallow(head: str) -> None:
+    """Refuse deep YAML before its nodes are put together, which takes C's stack, and crashes.
+
+    Raises yaml.YAMLError. Costs nothing for what has few brackets and dashes.
+    """
+    if sum(map(head.count, ("[", "{", "- ", "? "))) <= _DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(head, BaseLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            mark: Any = event.start_mark  # of two kinds in the stubs
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=mark)
+
+
 def _yaml(head: str) -> object:
     try:
+        require_shallow(head)
         return yaml.load(head, _Loader)  # noqa: S506  # a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 2}, column {mark.column + 1}: " if mark else ""
-        began = error.context_mark
-        since = f" {error.context} that begins in line {began.line + 2}" if began else ""
+        mark, began = error.problem_mark, error.context_mark
+        place = "line {}, column {}: ".format(*_place(head, mark)) if mark else ""
+        since = f" {error.context} that begins in line {_place(head, began)[0]}" if began else ""
         raise InvalidFrontMatter(f"{place}{error.problem or error}{since} (YAML)") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InvalidFrontMatter(f"{str(error).splitlines()[0]} (YAML)") from error
+
+
+def _place(head: str, mark: yaml.Mark) -> tuple[int, int]:
+    """Return line and column in the file; YAML has ends of lines that editors don't count."""
+    at = min(mark.index, len(head))
+    return head.count("\n", 0, at) + 2, at - head.rfind("\n", 0, at)
 
 
 def _toml(head: str) -> object:
@@ -216,9 +229,26 @@ def _toml(head: str) -> object:
         raise InvalidFrontMatter(_TOO_LONG) from error
 
 
-def _mapping(head: object) -> dict[str, object]:
+def _mapping(head: object, written: str) -> dict[str, object]:
     if head is None:
         return {}
+    if len(written) > _LONG:
+        _require_printable(head)
     if not isinstance(head, dict):
         raise InvalidFrontMatter("line 1: the front matter is no mapping of names to values")
     return {str(key): item for key, item in head.items()}
+
+
+def _require_printable(head: object) -> None:
+    """Refuse what messages couldn't show: numbers of thousands of digits, hundreds of levels."""
+    waiting = [(head, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise InvalidFrontMatter("line 1: nested too deeply")
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            raise InvalidFrontMatter(_TOO_LONG)
+        items = value if isinstance(value, list) else ()
+        if isinstance(value, dict):
+            items = [*value, *value.values()]
+        waiting += [(item, depth + 1) for item in items]

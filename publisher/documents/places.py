@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import yaml
 
-from publisher.documents.front_matter import FENCED, BaseLoader
+from publisher.documents.front_matter import FENCED, BaseLoader, require_shallow
 from publisher.documents.markdown import NAMES
 from publisher.findings import Finding, pointer_to
 
@@ -148,10 +148,10 @@ def _json_end(text: str) -> int:
 
 def _yaml_offsets(head: str) -> Offsets:
     try:
+        require_shallow(head)
         node = yaml.compose(head, BaseLoader)
     except (yaml.YAMLError, RecursionError, ValueError):
         return {}
-    starts = [0, *(match.end() for match in re.finditer("\n", head))]
     offsets: Offsets = {}
     waiting = deque([("", node, 0)])
     seen: set[int] = set()
@@ -162,7 +162,7 @@ def _yaml_offsets(head: str) -> Offsets:
             continue
         seen.add(id(node))  # what an alias repeats is where it is written
         if pointer:
-            offsets[pointer] = min(starts[min(mark.line, len(starts) - 1)] + mark.column, len(head))
+            offsets[pointer] = min(mark.index, len(head))
         if isinstance(node, yaml.MappingNode):
             waiting += [
                 (pointer + pointer_to(str(key.value)), item, depth + 1)
