@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from publisher import quality
 from publisher.data import RAW, Cid
 from publisher.documents import Blob, Context
-from publisher.documents.cover import MAX_BYTES, read_cover
+from publisher.documents.cover import MAX_BYTES, _measured, read_cover
 from publisher.findings import Finding
 
 
@@ -53,6 +54,15 @@ def refusal(name: str) -> str:
     assert (found.pointer, found.code, found.severity) == ("/coverImage", "cover", "error")
     assert found.remedy
     return found.message
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "GIF", "JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_damaged_image_is_a_cover_or_none(kind: str) -> None:
+    content = image(kind)
+    for at in range(min(len(content), 400)):
+        damaged = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
+        assert isinstance(_measured("cover", damaged, Path()), (Blob, Finding))
+        assert quality.cover(damaged, "/coverImage") is not None
 
 
 @pytest.mark.parametrize(

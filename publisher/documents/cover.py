@@ -7,10 +7,14 @@ import warnings
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from publisher.data import RAW, Cid
 from publisher.documents.model import Blob, Context
 from publisher.findings import Finding
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 MAX_BYTES = 1_000_000
 _MIME_TYPES = {
@@ -66,22 +70,33 @@ def _locate(name: str, beside: Path, context: Context) -> Path | None:
 def _measured(name: str, content: bytes, path: Path) -> Blob | Finding:
     from PIL import Image  # here, because most runs of most commands meet no cover
 
-    _load_readers()
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata in disorder
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            with opened(content) as image:
                 mime_type = _MIME_TYPES[image.format or ""]
                 animated = bool(getattr(image, "is_animated", False))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         return _refused(f"{name} has too many pixels to be a cover", "scale it to 1200 by 630")
-    except (OSError, ValueError, SyntaxError, KeyError):
+    except (OSError, ValueError, SyntaxError, KeyError, RuntimeError):
         return _refused(
             f"{name} is no image that readers show", "convert it to WebP, PNG, JPEG, GIF or AVIF"
         )
     if mime_type == "image/png" and animated:
         mime_type = "image/apng"  # what servers find in the bytes
     return Blob(Cid.of(content, RAW), mime_type, len(content), path)
+
+
+def opened(content: bytes) -> ImageFile:
+    """Open an image of a format that readers show, its pixels not yet decoded.
+
+    Raises what Pillow does; RuntimeError is that of its reader of AVIF.
+    """
+    from PIL import Image
+
+    _load_readers()
+    return Image.open(io.BytesIO(content), formats=_FORMATS)
 
 
 @cache

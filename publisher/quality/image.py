@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 import struct
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from publisher.documents.cover import opened
 from publisher.findings import Finding
 from publisher.quality.rule import odd
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 _LEAST_COVER = (600, 315)
 _LEAST_ICON = 256
-_UNREADABLE = (OSError, ValueError, SyntaxError, LookupError, TypeError, Warning, struct.error)
+_UNREADABLE = (
+    *(OSError, ValueError, SyntaxError, LookupError, TypeError, RuntimeError, Warning),
+    struct.error,
+)
 _GPS = 0x8825  # the EXIF tag of the part that holds a position
 _COORDINATES = {2, 4}  # of GPS: latitude, longitude
 _XMP_POSITION = re.compile(rb"""GPSL(?:atitude|ongitude)\s*(?:=\s*["']|>)\s*[^"'<\s]""")
@@ -35,7 +38,7 @@ def cover(content: bytes, pointer: str) -> list[Finding]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with Image.open(io.BytesIO(_without_pixels(content))) as image:
+            with opened(_without_pixels(content)) as image:
                 width, height = image.size
                 position = _has_position(image)
     except (Image.DecompressionBombError, *_UNREADABLE):
