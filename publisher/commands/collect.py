@@ -23,8 +23,8 @@ from publisher.resources import bundled
 
 Item = TypeVar("Item")
 
-_PIECE = 50  # files that go to a process at once
-_ALONE = 4 * _PIECE  # so many files are read before other processes would have begun
+_PIECE = 100  # files that go to a process at once
+_ALONE = 2 * _PIECE  # so many files are read before other processes would have begun
 
 
 def load_catalog(config: Config, folders: Sequence[Path] = ()) -> Catalog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import quote
 
@@ -44,6 +44,7 @@ NAMES = {
     "at_uri": ("atUri",),
 }
 _KNOWN = {name.lower(): field for field, names in NAMES.items() for name in names}
+_RANKS = {name.lower(): rank for names in NAMES.values() for rank, name in enumerate(names)}
 _PLACES = {
     ("cover", "/coverImage"): "cover",
     ("date", "/date"): "published",
@@ -121,7 +122,7 @@ def _rename(
             findings += _misspelt(name)
         elif not (value is None or (isinstance(value, str) and not value.strip())):
             given.setdefault(field, []).append(name)
-    called = {field: min(names, key=partial(_rank, field)) for field, names in given.items()}
+    called = {field: min(names, key=_rank) for field, names in given.items()}
     for field, used in called.items():
         for other in given[field]:
             if other != used:
@@ -131,8 +132,8 @@ def _rename(
     return {f: _plain(f, head[name]) for f, name in called.items()}, called, findings
 
 
-def _rank(field: str, name: str) -> int:
-    return [known.lower() for known in NAMES[field]].index(name.lower())
+def _rank(name: str) -> int:
+    return _RANKS[name.lower()]
 
 
 def _as_called(finding: Finding, called: dict[str, str]) -> Finding:
@@ -148,14 +149,21 @@ def _as_called(finding: Finding, called: dict[str, str]) -> Finding:
 
 
 def _misspelt(name: str) -> list[Finding]:
-    if name.lower() in _NO_TYPO:
+    known = _meant(name)
+    if known is None:
         return []
-    close = difflib.get_close_matches(name.lower(), _KNOWN, n=1, cutoff=0.8)
-    if not close:
-        return []
-    known = next(n for names in NAMES.values() for n in names if n.lower() == close[0])
     message, remedy = f"{name!r} is ignored; is it meant to be {known!r}?", f"write {known}"
     return [Finding(pointer_to(name), "front-matter-typo", message, "warning", remedy)]
+
+
+@lru_cache(maxsize=1_000)  # the documents of a site have the same few names
+def _meant(name: str) -> str | None:
+    """Return the known name that another one is close to."""
+    if name.lower() in _NO_TYPO:
+        return None
+    close = difflib.get_close_matches(name.lower(), _KNOWN, n=1, cutoff=0.8)
+    known = (n for names in NAMES.values() for n in names if close and n.lower() == close[0])
+    return next(known, None)
 
 
 def _plain(field: str, value: object) -> object:
