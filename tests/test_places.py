@@ -184,6 +184,12 @@ def test_aliases_are_no_burden(item: str) -> None:
     assert (found.line, found.column) == (51, 6)
 
 
+def test_blanks_are_no_burden() -> None:
+    text = "+++\n" + "\t" * 200_000 + "\na = 1\n+++\n"
+    (found,) = locate(text, ".md", [Finding("/a", "type", "is wrong")])
+    assert (found.line, found.column) == (3, 1)
+
+
 def test_deep_nesting_is_no_burden() -> None:
     text = '{"a":' + "[" * 200_000
     (found,) = locate(text, ".json", [Finding("/a/0/0", "depth", "is too deep")])

@@ -18,7 +18,7 @@ from publisher.documents.markdown import NAMES
 from publisher.findings import Finding, pointer_to
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]]|[^\s,:"{}\[\]]+', re.DOTALL)
-_TOML_KEY = re.compile(r"[ \t]*(\[{1,2})?[ \t]*(\"[^\"\n]*\"|'[^'\n]*'|[A-Za-z0-9_-]+)")
+_TOML_KEY = re.compile(r"[ \t]*+(\[{1,2})?[ \t]*+(\"[^\"\n]*\"|'[^'\n]*'|[A-Za-z0-9_-]+)")
 _IN_MESSAGE = re.compile(r"line (\d+)(?:, column (\d+))?")
 _DEEPEST = 64  # levels that are told apart; a record has 32
 _FIELDS = {
