@@ -618,6 +618,14 @@ def test_a_lexicon_added_later_judges_from_then_on() -> None:
 
 # The data model within a lexicon
 
+
+@pytest.mark.parametrize(("name", "pointer"), [("a/b", "/a~1b"), ("~", "/~0"), ("~1", "/~01")])
+def test_a_pointer_escapes_what_separates_its_steps(name: str, pointer: str) -> None:
+    lexicons = catalog(lexicon({"main": record({name: INT})}))
+    assert judge(lexicons, **{name: "x"}) == [(pointer, "type")]
+    assert judge(of_field(INT), **{name: 1.5}) == [(pointer, "type")]
+
+
 DEEP: object = []
 for _ in range(31):
     DEEP = [DEEP]

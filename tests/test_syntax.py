@@ -332,6 +332,25 @@ def test_checking_a_hostile_language_tag_takes_no_time() -> None:
     assert syntax.check("language", "en" + "-a1b2c" * 20_000 + "!")
 
 
+PLAIN = sorted(name for name, pattern in syntax.PLAIN.items() if pattern.pattern != "(?!)")
+
+
+@pytest.mark.parametrize("format", PLAIN)
+@given(picked=st.data())
+def test_what_is_seen_at_once_to_be_valid_is_valid_and_beyond_doubt(
+    format: str, picked: st.DataObject
+) -> None:
+    text = picked.draw(st.from_regex(syntax.PLAIN[format], fullmatch=True))
+    assert (syntax.check(format, text), syntax.caution(format, text)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("format", "text"), [(format, text) for format in INVALID for text in INVALID[format]]
+)
+def test_what_is_invalid_is_never_taken_at_once(format: str, text: str) -> None:
+    assert syntax.PLAIN[format].fullmatch(text) is None
+
+
 CAUTIONS = [
     ("uri", "https://alice.example/%C3%A9", False),
     ("uri", "https://alice.example/é", True),

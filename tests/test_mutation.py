@@ -1,0 +1,56 @@
+"""The tests see each fault that was put into the engine by hand (tests/mutation/faults.py)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.faults import FAULTS, Fault
+from tests.reference_pds import ENVIRONMENT
+
+ROOT = Path(__file__).resolve().parent.parent
+BESIDE = ("lexicons", "pyproject.toml", "seeds", "tests")
+FOUND = 1  # pytest's exit status when tests have failed
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package, with the rest of the project beside it."""
+    shutil.copytree(ROOT / "publisher", tmp_path / "publisher")
+    for name in BESIDE:
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("tests", sorted({fault.tests for fault in FAULTS}))
+def test_without_a_fault_the_tests_pass(tests: str, copy: Path) -> None:
+    ended = run(copy, tests)
+    assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_tests_see_a_fault(fault: Fault, copy: Path) -> None:
+    changed = copy / "publisher" / fault.file
+    text = changed.read_text("utf-8")
+    assert text.count(fault.before) == 1
+    changed.write_text(text.replace(fault.before, fault.after), "utf-8")
+    ended = run(copy, fault.tests)
+    assert ended.returncode == FOUND, ended.stdout
+
+
+def run(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    """Run a test module on the package in a folder, until the first test that fails."""
+    options = ["-n", "0", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    environment = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("COVERAGE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, tests],
+        cwd=folder,
+        env={**environment, "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
