@@ -45,6 +45,7 @@ def test_the_tests_see_a_fault(fault: Fault, copy: Path) -> None:
 def run(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
     """Run a test module on the package in a folder, until the first test that fails."""
     options = ["-n", "0", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    options += ["--basetemp", str(folder / "temporary")]
     environment = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("COVERAGE_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, tests],
