@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: test demo bench format clean
+.PHONY: test demo bench fuzz format clean
 
 test: $(VENV)/test.stamp
 	$(BIN)/ruff format --check
@@ -23,6 +23,9 @@ demo: $(VENV)/runtime.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/run.py
+
+fuzz: $(VENV)/test.stamp
+	$(BIN)/python -m tests.fuzz
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix
