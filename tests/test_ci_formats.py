@@ -183,7 +183,7 @@ def test_annotations_name_files_from_the_checkout_on(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         "::error file=site/content/a.md,line=2,col=8,title=too-many-graphemes::"
-        "/title has 501 graphemes; at most 500 are allowed%0A"
+        "/title has 501 graphemes; the most is 500%0A"
         "→ shorten it by 1; nothing is ever cut for you",
         "1 invalid; 1 error",
     ]

@@ -113,8 +113,10 @@ def _check_scalar(value: object, path: tuple[str | int, ...]) -> Iterator[Findin
         return
     elif isinstance(value, int):
         if not is_int64(value):
-            message = f"an integer of {value.bit_length()} bits is beyond 64 bits"
-            yield _found(path, "integer-range", message, "write it as a string")
+            shown = value if value.bit_length() < 100 else f"a number of {value.bit_length()} bits"
+            yield _found(
+                path, "integer-range", f"{shown} is beyond 64 bits", "write it as a string"
+            )
         elif abs(value) > SAFE_INTEGER:
             message = f"{value} is beyond ±(2^53-1), which servers refuse"
             yield Finding(

@@ -218,7 +218,7 @@ def _typed(mapping: Mapping[str, object]) -> Cid | bytes | Fault:
 def _link(mapping: Mapping[str, object]) -> Cid | Fault:
     text = mapping["$link"]
     if len(mapping) != 1 or not isinstance(text, str):
-        return Fault("link-form", "a link is {'$link': CID} and nothing else", "remove the rest")
+        return Fault("link-form", 'a link is {"$link": CID} and nothing else', "remove the rest")
     try:
         return Cid.parse(text)
     except InvalidCid as error:
@@ -229,7 +229,7 @@ def _bytes(mapping: Mapping[str, object]) -> bytes | Fault:
     text = mapping["$bytes"]
     if len(mapping) != 1 or not isinstance(text, str):
         return Fault(
-            "bytes-form", "bytes are {'$bytes': base64} and nothing else", "remove the rest"
+            "bytes-form", 'bytes are {"$bytes": base64} and nothing else', "remove the rest"
         )
     bare = text.rstrip("=")
     if not _BASE64.fullmatch(text) or len(bare) % 4 == 1 or ("=" in text and len(text) % 4):

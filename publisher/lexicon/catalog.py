@@ -82,12 +82,16 @@ class Catalog:
         kind, check = self._record(collection)
         if check is None or kind is None:
             findings = [*_record_type(value, nsid), *(leaves.undeclared(value, 0) or [])]
-            return _verdict([*findings, _unknown_lexicon(collection)], profile, "unknown")
+            if collection:
+                findings.append(_unknown_lexicon(collection))
+            return _verdict(findings, profile, "unknown")
         findings = check(value) or []
         if name != collection:
             findings = _record_type(value, nsid) + findings
         if rkey is not None and (reason := rkey_fault(kind, rkey)):
-            findings.append(Finding("", "rkey", f"the record key {short(rkey)} {reason}"))
+            message = f"the record key {short(rkey)} {reason}"
+            remedy = f"rename it; the lexicon asks for a key of the kind {kind}"
+            findings.append(Finding("", "rkey", message, "error", remedy))
         return _verdict(findings, profile) if findings else Verdict("valid", [])
 
     def _record(self, collection: str) -> tuple[str, Check] | tuple[None, None]:

@@ -5,9 +5,10 @@ Whoever doesn't look into a value holds it to the data model, so that a verdict 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 from publisher import data, syntax
@@ -29,7 +30,13 @@ class Check(Protocol):
 _Rule: TypeAlias = Callable[[str], Findings]
 _LENGTH = ("too-long", "too-short")
 _GRAPHEMES = ("too-many-graphemes", "too-few-graphemes")
-_JSON_NAMES = {str: "a string", int: "an integer", bool: "true or false", list: "an array"}
+_BYTES_OF_TEXT, _BYTES, _ITEMS = (
+    ("byte of UTF-8", "bytes of UTF-8"),
+    ("byte", "bytes"),
+    ("item", "items"),
+)
+_CLUSTERS = ("grapheme", "graphemes")
+_JSON_NAMES = {str: "a string", int: "an integer", list: "an array"}
 # Letters and signs between any two of which there is a boundary: long-assigned characters of
 # Grapheme_Cluster_Break Other, no pictographs, no Indic consonants.
 _ALONE = re.compile(
@@ -37,6 +44,7 @@ _ALONE = re.compile(
     r"\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff]{3,}"
 )
 _SHOWN = 40  # characters of a value in a message
+_LISTED = 12  # values of an enum in a remedy
 
 
 def count_graphemes(text: str) -> int:
@@ -69,11 +77,13 @@ def wrong_type(expected: str, value: object, depth: int) -> list[Finding]:
     found = data.check(value, depth)
     if isinstance(value, Fault):
         return found
-    actual = "null" if value is None else _JSON_NAMES.get(type(value), _kind(value))
+    actual = _JSON_NAMES.get(type(value)) or _kind(value)
     return error("type", f"is {actual}, not {expected}", f"write {expected}") + found
 
 
 def _kind(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, bytes):
         return "bytes"
     if isinstance(value, Cid):
@@ -161,8 +171,8 @@ def _format(format: str) -> _Rule:
 def _sizes(definition: lex.StringDef) -> _Rule:
     least, most = _bounds(definition.minLength, definition.maxLength)
     fewest, maximum = _bounds(definition.minGraphemes, definition.maxGraphemes)
-    of_bytes = _within(_LENGTH, "bytes of UTF-8", least, most)
-    of_graphemes = _within(_GRAPHEMES, "graphemes", fewest, maximum)
+    of_bytes = _within(_LENGTH, _BYTES_OF_TEXT, least, most)
+    of_graphemes = _within(_GRAPHEMES, _CLUSTERS, fewest, maximum)
     # A character has one to four bytes, a grapheme one character or more, a text one grapheme.
     low, high = max(least, fewest), min(most // 4, maximum)
 
@@ -183,7 +193,7 @@ def _enum(allowed: list[str]) -> _Rule:
     def rule(value: str) -> Findings:
         if value in allowed:
             return None
-        return error("enum", f"{short(value)} is not allowed", f"use one of {allowed}")
+        return error("enum", f"{short(value)} is not allowed", _one_of(allowed))
 
     return rule
 
@@ -201,19 +211,29 @@ def _bounds(least: int | None, most: int | None) -> tuple[int, int]:
     return (0 if least is None else least), (sys.maxsize if most is None else most)
 
 
-def _within(codes: tuple[str, str], unit: str, low: int, high: int) -> Callable[[int], Findings]:
-    """Return the check of a size that lies between two."""
+def _within(
+    codes: tuple[str, str], units: tuple[str, str], low: int, high: int
+) -> Callable[[int], Findings]:
+    """Return the check of a size that lies between two; `units` are for one and for many."""
     above, below = codes
 
     def check(size: int) -> Findings:
         if low <= size <= high:
             return None
+        has = f"has {size:,} {units[size != 1]}"
         if size > high:
-            remedy = f"shorten it by {size - high}; nothing is ever cut for you"
-            return error(above, f"has {size:,} {unit}; at most {high:,} are allowed", remedy)
-        return error(below, f"has {size:,} {unit}; at least {low:,} are needed", "write more")
+            remedy = f"shorten it by {size - high:,}; nothing is ever cut for you"
+            return error(above, f"{has}; the most is {high:,}", remedy)
+        return error(below, f"{has}; the least is {low:,}", "write more")
 
     return check
+
+
+def _one_of(allowed: Sequence[object]) -> str:
+    more = ", …" if len(allowed) > _LISTED else ""
+    return (
+        f"use one of {', '.join(map(repr, allowed[:_LISTED]))}{more}" if allowed else "leave it out"
+    )
 
 
 def integer(definition: lex.IntegerDef) -> Check:
@@ -230,7 +250,7 @@ def integer(definition: lex.IntegerDef) -> Check:
         if maximum is not None and value > maximum:
             findings += error("maximum", f"{value} is above {maximum}", f"use {maximum} or less")
         if enum is not None and value not in enum:
-            findings += error("enum", f"{value} is not allowed", f"use one of {enum}")
+            findings += error("enum", f"{value} is not allowed", _one_of(enum))
         if const is not None and value != const:
             findings += error("const", f"{value} is not {const}", f"write {const}")
         return findings or None
@@ -255,11 +275,11 @@ def boolean(definition: lex.BooleanDef) -> Check:
 
 def raw_bytes(definition: lex.BytesDef) -> Check:
     """Return the check of bytes."""
-    within = _within(_LENGTH, "bytes", *_bounds(definition.minLength, definition.maxLength))
+    within = _within(_LENGTH, _BYTES, *_bounds(definition.minLength, definition.maxLength))
 
     def check(value: object, depth: int = 0) -> Findings:
         if not isinstance(value, bytes):
-            return wrong_type("bytes ({'$bytes': base64})", value, depth)
+            return wrong_type('bytes ({"$bytes": base64})', value, depth)
         return within(len(value))
 
     return check
@@ -267,12 +287,12 @@ def raw_bytes(definition: lex.BytesDef) -> Check:
 
 def items_within(definition: lex.ArrayDef) -> Callable[[int], Findings]:
     """Return the check of an array's length."""
-    return _within(_LENGTH, "items", *_bounds(definition.minLength, definition.maxLength))
+    return _within(_LENGTH, _ITEMS, *_bounds(definition.minLength, definition.maxLength))
 
 
 def cid_link(value: object, depth: int = 0) -> Findings:
     """Take a link."""
-    return None if isinstance(value, Cid) else wrong_type("a link ({'$link': CID})", value, depth)
+    return None if isinstance(value, Cid) else wrong_type('a link ({"$link": CID})', value, depth)
 
 
 def blob(definition: lex.BlobDef) -> Check:
