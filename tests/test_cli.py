@@ -126,7 +126,7 @@ def test_a_bad_document_is_named_with_place_rule_and_remedy(tmp_path: Path) -> N
     assert done.returncode == 1
     assert done.stdout == (
         "a.md\n"
-        "  error   2:8  /title  has 501 graphemes; at most 500 are allowed  [too-many-graphemes]\n"
+        "  error   2:8  /title  has 501 graphemes; the most is 500  [too-many-graphemes]\n"
         "          → shorten it by 1; nothing is ever cut for you\n"
         "1 invalid; 1 error\n"
     )

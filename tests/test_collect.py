@@ -213,13 +213,13 @@ BAD: dict[str, tuple[str, str | bytes, str, str]] = {
         "a.md",
         markdown(f"title: {'a' * 501}\ndate: {DATE}\n"),
         "too-many-graphemes",
-        "has 501 graphemes; at most 500 are allowed",
+        "has 501 graphemes; the most is 500",
     ),
     "5,001 bytes": (
         "a.md",
         markdown(f"title: {FAMILY * 200}a\ndate: {DATE}\n"),
         "too-long",
-        "has 5,001 bytes of UTF-8; at most 5,000 are allowed",
+        "has 5,001 bytes of UTF-8; the most is 5,000",
     ),
     "cover that is not there": (
         "a.md",
@@ -243,7 +243,7 @@ BAD: dict[str, tuple[str, str | bytes, str, str]] = {
         "a.md",
         markdown(f"{HEAD}cover: large.png\n"),
         "cover",
-        "bytes; at most 1,000,000 are allowed",
+        "bytes; the most is 1,000,000",
     ),
     "cover outside the project": (
         "a.md",

@@ -51,7 +51,7 @@ def read_cover(name: str, beside: Path, context: Context) -> Blob | Finding:
         return _refused(f"{name}: {error.strerror}", "make the file readable")
     if size > MAX_BYTES:
         return _refused(
-            f"{name} has {size:,} bytes; at most {MAX_BYTES:,} are allowed", "make it smaller"
+            f"{name} has {size:,} bytes; the most is {MAX_BYTES:,}", "make it smaller"
         )
     return _measured(name, content, path)
 

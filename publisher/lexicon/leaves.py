@@ -310,7 +310,7 @@ def blob(definition: lex.BlobDef) -> Check:
             message = f"is {short(mime_type)}; accepted here: {', '.join(accept)}"
             findings += error("blob-type", message, "convert the file", "/mimeType")
         if isinstance(size, int) and size > max_size:
-            message = f"the blob has {size:,} bytes; at most {max_size:,} are allowed"
+            message = f"the blob has {size:,} bytes; the most is {max_size:,}"
             findings += error("blob-size", message, "make the file smaller", "/size")
         return findings or None
 
