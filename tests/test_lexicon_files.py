@@ -110,6 +110,7 @@ GOOD: list[Schema] = [
     field({**STRING, "format": "did", "const": "did:web:a.example"}),
     field({**STRING, "knownValues": ["a", "#", "a b#c", f"{OTHER}#t"]}),
     field({**STRING, "knownValues": ["#t", f"{NSID}#t"]}, t={"type": "token"}),
+    lexicon({"s": {**STRING, "knownValues": [NSID]}}),
     field({**STRING, "description": "x"}),
     # Numbers
     field({**INT, "minimum": -1, "maximum": -1, "default": -1}),
@@ -133,6 +134,7 @@ GOOD: list[Schema] = [
     field(ref("#o"), o={"type": "object", "properties": {"o": ref("#o")}}),
     main(record({"f": ref("#main")}, required=["f"], nullable=["f"])),
     main(record({"f": {"type": "array", "items": ref("#main")}}, required=["f"])),
+    main(record({"f": {"type": "array", "items": ref("#main"), "minLength": 0}}, required=["f"])),
     main(record({"f": union("#main")}, required=["f"])),
     main(record({"f": union("#main", "#o", closed=True)}, required=["f"]), o=OBJECT),
     main(record({"f": ref(OTHER)}, required=["f"])),
@@ -208,6 +210,19 @@ BAD: list[tuple[Schema, str, str, str]] = [
     # Types
     (lexicon({"a": {}}), "/defs/a", FORM, "type is missing"),
     (lexicon({"a": {"type": 1}}), "/defs/a", FORM, "type is a whole number, not a string"),
+    (
+        lexicon({"a": {"type": ["string"]}, "b": {"type": "array", "items": ref("#a")}}),
+        "/defs/a",
+        FORM,
+        "type is an array, not a string",
+    ),
+    (
+        lexicon({"u": union("#a"), "a": {"type": {}}}),
+        "/defs/a",
+        FORM,
+        "type is an object, not a string",
+    ),
+    (lexicon({"a": {"type": "lexicon"}}), "/defs/a/type", "lexicon-type", "is no type"),
     (lexicon({"a": {"type": "float"}}), "/defs/a/type", "lexicon-type", "'float' is no type"),
     (lexicon({"a": {"type": "strng"}}), "/defs/a/type", "lexicon-type", "'strng' is no type"),
     *(
@@ -223,8 +238,14 @@ BAD: list[tuple[Schema, str, str, str]] = [
         (lexicon({"a": {"type": kind, **more}}), "/defs/a", "lexicon-type", f"a {kind} must be")
         for kind, more in {"record": {"key": "any", "record": OBJECT}, **NO_VALUE}.items()
     ),
-    (field(record({})), f"{FIELD}/type", "lexicon-type", "record can't stand here"),
+    (field(record({})), f"{FIELD}/type", "lexicon-type", "the main definition of its own file"),
     (field({"type": "query"}), f"{FIELD}/type", "lexicon-type", "query can't stand here"),
+    (
+        lexicon({"o": {**OBJECT, "properties": {"f": {"type": "permission-set"}}}}),
+        "/defs/o/properties/f/type",
+        "lexicon-type",
+        "permission-set can't stand here",
+    ),
     (field({"type": "params"}), f"{FIELD}/type", "lexicon-type", "params can't stand here"),
     # Records
     (main({"type": "record", "record": OBJECT}), "/defs/main/key", FORM, "key is missing"),
@@ -257,6 +278,12 @@ BAD: list[tuple[Schema, str, str, str]] = [
     (main(record({}, required=[1])), f"{RECORD}/required/0", FORM, "not a string"),
     (main(record({}, nullable=None)), f"{RECORD}/nullable", FORM, "is null, not an array"),
     (lexicon({"a": {**OBJECT, "properties": []}}), "/defs/a/properties", FORM, "not an object"),
+    (
+        lexicon({"items": {**OBJECT, "properties": {"properties": {**STRING, "enum": [1]}}}}),
+        "/defs/items/properties/properties/enum/0",
+        FORM,
+        "is a whole number",
+    ),
     # Strings
     *(
         (field({**STRING, name: -1}), f"{FIELD}/{name}", FORM, "is -1, below 0")
@@ -289,6 +316,7 @@ BAD: list[tuple[Schema, str, str, str]] = [
         "minimum 1 is above maximum 0",
     ),
     (field({**INT, "minimum": True}), f"{FIELD}/minimum", FORM, "is true or false"),
+    (field({**INT, "minimum": True, "maximum": 0}), f"{FIELD}/minimum", FORM, "is true or false"),
     (field({**INT, "enum": [True]}), f"{FIELD}/enum/0", FORM, "is true or false"),
     (field({**INT, "const": False}), f"{FIELD}/const", FORM, "is true or false"),
     (field({**INT, "default": True}), f"{FIELD}/default", FORM, "is true or false"),
@@ -428,6 +456,12 @@ BAD: list[tuple[Schema, str, str, str]] = [
         "",
     ),
     (main(record({"f": ref("#main")}, required=["f"])), "/defs/main", "lexicon-endless", ""),
+    (
+        main(record({"s": ref("#s"), "f": ref("#main")}, required=["s", "f"]), s=STRING),
+        "/defs/main",
+        "lexicon-endless",
+        "optional or nullable",
+    ),
     # Endpoints
     *(
         (query(a=schema), f"{PARAM}/a/type", "lexicon-type", "can't stand here")
@@ -446,6 +480,24 @@ BAD: list[tuple[Schema, str, str, str]] = [
         "array",
     ),
     (query(a={**INT, "default": 5, "maximum": 4}), f"{PARAM}/a/default", "lexicon-value", "5"),
+    (
+        main({"type": "subscription", "parameters": {"type": "params", "required": ["a"]}}),
+        "/defs/main/parameters/required/0",
+        "lexicon-undeclared",
+        "a",
+    ),
+    (
+        main({"type": "procedure", "input": {"encoding": JSON, "schema": ref("#gone")}}),
+        "/defs/main/input/schema/ref",
+        "ref-dangling",
+        "#gone",
+    ),
+    (
+        answer({**OBJECT, "properties": {"schema": {**STRING, "maxLength": -1}}}),
+        "/defs/main/output/schema/properties/schema/maxLength",
+        FORM,
+        "below 0",
+    ),
     (
         main({"type": "query", "parameters": {"type": "params", "required": ["a"]}}),
         "/defs/main/parameters/required/0",
@@ -528,6 +580,7 @@ BAD: list[tuple[Schema, str, str, str]] = [
     (rpc(lxm=["com.example.*"], inheritAud=True), f"{GRANT}/lxm/0", FORM, "is not an NSID"),
     (rpc(), GRANT, "lexicon-permission", "has no audience"),
     (rpc(inheritAud=False), GRANT, "lexicon-permission", "has no audience"),
+    (rpc(inheritAud="yes"), f"{GRANT}/inheritAud", FORM, "is a string, not true or false"),
     (rpc(aud="did:web:a.example#x"), GRANT, "lexicon-permission", "can't name its audience"),
     (rpc(aud="*", inheritAud=True), GRANT, "lexicon-permission", "exclude each other"),
     (rpc(aud="*", lxm=["*"]), GRANT, "lexicon-permission", "can't be granted"),
@@ -540,7 +593,7 @@ def test_a_fault_is_told_once_at_its_place(
 ) -> None:
     (found,) = check(document)
     assert (found.pointer, found.code, found.severity) == (pointer, code, "error")
-    assert words in found.message
+    assert words in f"{found.message} → {found.remedy}"
     assert found.remedy
 
 
@@ -587,6 +640,13 @@ def test_a_keyword_that_nothing_obeys_is_an_error(
         (field({**STRING, "widget": "area"}), f"{FIELD}/widget", "lexicon-field", "warning"),
         (field({**STRING, "descripton": "x"}), f"{FIELD}/descripton", "lexicon-field", "warning"),
         (field({**INT, "knownValues": [1]}), f"{FIELD}/knownValues", "lexicon-field", "warning"),
+        (field({**INT, "revision": 1}), f"{FIELD}/revision", "lexicon-field", "warning"),
+        (
+            main({"type": "query", "errors": [{"name": "A", "status": 404}]}),
+            "/defs/main/errors/0/status",
+            "lexicon-field",
+            "warning",
+        ),
         (
             field({**STRING, "knownValues": ["a", "#gone"]}),
             f"{FIELD}/knownValues/1",
@@ -787,6 +847,13 @@ def test_a_file_that_is_no_lexicon_becomes_findings_that_name_it(
     assert all(found.severity == "error" and found.remedy for found in lexicons.findings)
 
 
+@pytest.mark.parametrize("definition", ['"type": "token", "type": "token"', '"type": NaN'])
+def test_what_the_data_model_refuses_is_told_once(definition: str, tmp_path: Path) -> None:
+    start = '{"lexicon": 1, "id": "com.example.thing", "defs": {"x": {'
+    write(tmp_path, "a.json", start + definition + "}}}")
+    assert [found.pointer for found in load(tmp_path).findings] == ["/defs/x/type"]
+
+
 def test_a_faulty_lexicon_leaves_its_records_unknown_and_others_alone(tmp_path: Path) -> None:
     write(tmp_path, "a.json", field({**INT, "minimum": 2, "maximum": 1}))
     write(tmp_path, "b.json", lexicon({"main": record({"f": ref(NSID), "n": INT})}, OTHER))
@@ -813,6 +880,17 @@ def test_a_lexicon_that_replaces_another_is_named(tmp_path: Path) -> None:
     assert (lexicons.replaced, lexicons.findings) == ([NSID], [])
     assert lexicons.validate({"$type": NSID, "f": "text"}).status == "valid"
     assert lexicons.validate({"$type": NSID, "f": 1}).status == "invalid"
+
+
+def test_what_is_wrong_with_a_lexicon_is_not_told_of_the_one_that_it_replaces(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "one/a.json", field(INT))
+    path = write(tmp_path, "two/b.json", field(ref("#gone")))
+    lexicons = load(tmp_path / "one", tmp_path / "two")
+    assert [found.message for found in lexicons.findings] == [
+        f"{path}: #gone is defined by no lexicon file"
+    ]
 
 
 def test_of_two_files_with_one_nsid_in_a_folder_the_first_counts(tmp_path: Path) -> None:

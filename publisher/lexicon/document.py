@@ -78,7 +78,7 @@ def _possible(node: Node) -> Iterator[Finding]:
     if not node.body.keys() & {"default", "const", "enum"}:
         return
     model = lex.KINDS[node.kind]
-    free = {key: value for key, value in node.body.items() if key not in {"const", "enum"}}
+    free = {key: value for key, value in node.body.items() if key != "const"}
     try:
         whole, limits = model.model_validate(node.body), model.model_validate(free)
     except ValidationError:  # of which `parse` tells
@@ -130,7 +130,7 @@ def _is_main(node: Node) -> Iterator[Finding]:
 
 
 def _has_audience(node: Node) -> Iterator[Finding]:
-    audience, inherits = node.body.get("aud"), node.body.get("inheritAud") is True
+    audience, inherits = node.body.get("aud"), node.body.get("inheritAud")
     remedy = 'write "inheritAud": true, or "aud": "*"'
     if inherits and audience is not None:
         message, remedy = "aud and inheritAud exclude each other", "leave one of them out"

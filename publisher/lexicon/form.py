@@ -47,7 +47,7 @@ _ALONE = {
 }
 """What is no definition of its own, and where it belongs."""
 
-_TYPES = KINDS.keys() | PRIMARY | _ALONE.keys()
+_TYPES = (KINDS.keys() - {"lexicon"}) | PRIMARY | _ALONE.keys()
 _ASKED_FOR = {"account", "blob", "identity"}
 
 
@@ -149,7 +149,7 @@ def _of_type(name: str, expected: Sequence[str], *, alone: bool) -> tuple[str, s
     if name not in _TYPES:
         meant = get_close_matches(name, expected, n=1) or [", ".join(expected)]
         return f"{name!r} is no type of Lexicon", f"write {meant[0]}"
-    if alone and name in _ALONE:
+    if alone:
         return f"{name} can't be a definition of its own", _ALONE[name]
     if name in PRIMARY:
         return f"{name} can't stand here", "make it the main definition of its own file"

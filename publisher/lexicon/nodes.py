@@ -25,6 +25,7 @@ _INSIDE = {
 
 _NAMED = {"defs", "properties"}
 _KINDS = {"input": "payload", "output": "payload", "message": "message", "errors": "error"}
+_NO_TYPES = {"lexicon", *_KINDS.values()}
 
 
 class Node(NamedTuple):
@@ -74,4 +75,5 @@ def _kind(key: str, body: object) -> str:
         return _KINDS.get(key, "")
     if key == "permissions":
         return f"permission to {body.get('resource')}"
-    return str(body.get("type"))
+    kind = str(body.get("type"))
+    return "" if kind in _NO_TYPES else kind
