@@ -170,7 +170,7 @@ def test_completion_is_printed_for_each_shell(shell: str, tmp_path: Path) -> Non
     ("words", "completed"),
     [
         ("publisher pub", ["publish"]),
-        ("publisher validate --ignore tag", ["tag-markup"]),
+        ("publisher validate --ignore tag", ["tag-markup", "tag-twice"]),
         ("publisher validate --select duplicate-i", ["duplicate-id"]),
     ],
 )
