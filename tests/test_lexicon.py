@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -673,6 +673,78 @@ def test_a_verdict_has_every_fault_of_the_data_model(schema: Schema, value: obje
     assert of_data
     found = of_field(schema).validate(whole).findings
     assert [fault for fault in of_data if fault not in found] == []
+
+
+def lists(count: int) -> object:
+    value: object = "x"
+    for _ in range(count):
+        value = [value]
+    return value
+
+
+def objects(count: int, **inner: object) -> object:
+    value: object = inner or {"x": 1}
+    for _ in range(count - 1):
+        value = {"x": value}
+    return value
+
+
+def typed(count: int, name: str) -> object:
+    return {"$type": name, "x": objects(count - 1)}
+
+
+ITSELF: Schema = {"type": "object", "properties": {"x": {"type": "ref", "ref": "#target"}}}
+DEEP_ONES: list[tuple[Schema, Callable[[int], object]]] = [
+    *((schema, lists) for schema in (STRING, INT, {"type": "boolean"}, {"type": "bytes"})),
+    *((schema, objects) for schema in (STRING, INT, {"type": "boolean"}, {"type": "bytes"})),
+    *(
+        ({"type": kind}, make)
+        for kind in ("cid-link", "blob", "object", "unknown")
+        for make in (lists, objects)
+    ),
+    ({"type": "array", "items": INT}, lists),
+    ({"type": "array", "items": {"type": "array", "items": STRING}}, lists),
+    ({"type": "array", "items": {"type": "unknown"}}, lambda count: [objects(count - 1)]),
+    ({"type": "array", "items": INT}, objects),
+    ({"type": "ref", "ref": "#token"}, objects),
+    ({"type": "ref", "ref": "#gone"}, objects),
+    ({"type": "ref", "ref": "#target"}, objects),
+    ({"type": "ref", "ref": "com.example.named"}, objects),
+    ({"type": "ref", "ref": "com.example.named"}, lambda count: typed(count, "com.example.named")),
+    ({"type": "union", "refs": ["#target"]}, objects),
+    ({"type": "union", "refs": ["#target"]}, lists),
+    ({"type": "union", "refs": ["#target"]}, lambda count: typed(count, f"{NSID}#target")),
+    ({"type": "union", "refs": ["#gone"]}, lambda count: typed(count, f"{NSID}#gone")),
+    ({"type": "union", "refs": []}, lambda count: typed(count, "com.example.named")),
+    ({"type": "union", "refs": []}, lambda count: typed(count, "com.example.unheard")),
+    ({"type": "union", "refs": [], "closed": True}, lambda count: typed(count, "com.example.no")),
+    ({"type": "object", "properties": {"x": {"type": "unknown"}}}, objects),
+    (
+        {"type": "object", "properties": {"x": {"type": "object"}}},
+        lambda count: {"x": {"$type": objects(count - 2)}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("schema", "value"), DEEP_ONES)
+def test_a_record_may_be_32_deep_whatever_looks_at_it(
+    schema: Schema, value: Callable[[int], object]
+) -> None:
+    field = {"type": "object", "properties": {"f": schema}}
+    lexicons = catalog(
+        lexicon(
+            {
+                "main": {"type": "record", "key": "any", "record": field},
+                "target": ITSELF,
+                "token": {"type": "token"},
+            }
+        ),
+        THING,
+    )
+    assert "depth" not in [code for _, code in judge(lexicons, f=value(31))]
+    deeper = judge(lexicons, f=value(32))
+    assert [code for _, code in deeper].count("depth") == 1
+    assert [found for found in places(data.check({"f": value(32)})) if found not in deeper] == []
 
 
 def test_a_recursive_definition_is_followed_as_deep_as_a_record_may_be() -> None:
