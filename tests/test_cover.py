@@ -56,6 +56,13 @@ def refusal(name: str) -> str:
     return found.message
 
 
+@pytest.mark.parametrize(
+    "content", [b"GIF87a(\0\x1e\0\x81" + bytes(14) + (b"," + bytes(6)) * 2 + b"," + bytes(4)]
+)
+def test_what_pillow_stumbles_over_is_no_cover(content: bytes) -> None:
+    assert isinstance(_measured("cover", content, Path()), Finding)
+
+
 @pytest.mark.parametrize("kind", ["AVIF", "GIF", "JPEG", "PNG", "TIFF", "WEBP"])
 def test_a_damaged_image_is_a_cover_or_none(kind: str) -> None:
     content = image(kind)

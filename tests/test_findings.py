@@ -113,11 +113,24 @@ def calls(node: ast.AST, around: Around = ()) -> Iterator[tuple[ast.Call, Around
 
 
 def assigned(name: str, function: Function) -> Iterator[ast.expr]:
+    """What a function assigns to a name, also in a loop over rows that are written out."""
     for node in ast.walk(function):
         if isinstance(node, ast.Assign):
             names = [item for target in node.targets for item in ast.walk(target)]
             if any(isinstance(item, ast.Name) and item.id == name for item in names):
                 yield node.value
+        elif isinstance(node, ast.For):
+            yield from looped(name, node)
+
+
+def looped(name: str, loop: ast.For) -> Iterator[ast.expr]:
+    match loop.target, loop.iter:
+        case ast.Name(id=found), _ if found == name:
+            yield loop.iter
+        case ast.Tuple(elts=targets), ast.Tuple(elts=rows):
+            for at, target in enumerate(targets):
+                if isinstance(target, ast.Name) and target.id == name:
+                    yield from (row.elts[at] for row in rows if isinstance(row, ast.Tuple))
 
 
 def strings(value: object) -> Iterator[str]:
@@ -157,6 +170,9 @@ def test_the_table_has_every_code_that_is_given_and_no_other() -> None:
         ("def f(x): replace(x, code='a')", {"a"}, 0),
         ("def f(x): Finding('', x.code)", set(), 0),
         ("def f(x): Finding('', CODES[x])", {"a", "b"}, 0),
+        ("def f():\n for x, c in (('$', 'a'), ('/', 'b')): Finding(x, c)", {"a", "b"}, 0),
+        ("def f():\n for c in ('a', 'b'): Finding('', c)", {"a", "b"}, 0),
+        ("def f(x):\n for y, c in x: Finding('', c)", set(), 1),
         ("def f(x): Finding('', x['type'])", set(), 1),
         ("def f(x): Finding('', x())", set(), 1),
         ("def f(x): Finding('', 'a' + x)", set(), 1),

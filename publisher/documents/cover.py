@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from functools import cache
 from importlib import import_module
@@ -28,6 +29,12 @@ _MIME_TYPES = {
     "WEBP": "image/webp",
 }
 _FORMATS = tuple(name for name in _MIME_TYPES if name != "MPO")  # read as a JPEG, then found out
+UNREADABLE = (
+    *(OSError, ValueError, SyntaxError, LookupError, TypeError, RuntimeError),
+    struct.error,
+)
+"""What Pillow raises for damaged images, each seen."""
+
 _SITE_FOLDERS = ("", "static", "public", "assets", "src")
 
 
@@ -50,9 +57,7 @@ def read_cover(name: str, beside: Path, context: Context) -> Blob | Finding:
     except OSError as error:
         return _refused(f"{name}: {error.strerror}", "make the file readable")
     if size > MAX_BYTES:
-        return _refused(
-            f"{name} has {size:,} bytes; the most is {MAX_BYTES:,}", "make it smaller"
-        )
+        return _refused(f"{name} has {size:,} bytes; the most is {MAX_BYTES:,}", "make it smaller")
     return _measured(name, content, path)
 
 
@@ -79,7 +84,7 @@ def _measured(name: str, content: bytes, path: Path) -> Blob | Finding:
                 animated = bool(getattr(image, "is_animated", False))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         return _refused(f"{name} has too many pixels to be a cover", "scale it to 1200 by 630")
-    except (OSError, ValueError, SyntaxError, KeyError, RuntimeError):
+    except UNREADABLE:
         return _refused(
             f"{name} is no image that readers show", "convert it to WebP, PNG, JPEG, GIF or AVIF"
         )
@@ -91,7 +96,7 @@ def _measured(name: str, content: bytes, path: Path) -> Blob | Finding:
 def opened(content: bytes) -> ImageFile:
     """Open an image of a format that readers show, its pixels not yet decoded.
 
-    Raises what Pillow does; RuntimeError is that of its reader of AVIF.
+    Raises one of UNREADABLE; what is read of it later may, too.
     """
     from PIL import Image
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from publisher.documents.cover import opened
+from publisher.documents.cover import UNREADABLE, opened
 from publisher.findings import Finding
 from publisher.quality.rule import odd
 
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 _LEAST_COVER = (600, 315)
 _LEAST_ICON = 256
-_UNREADABLE = (
-    *(OSError, ValueError, SyntaxError, LookupError, TypeError, RuntimeError, Warning),
-    struct.error,
-)
 _GPS = 0x8825  # the EXIF tag of the part that holds a position
 _COORDINATES = {2, 4}  # of GPS: latitude, longitude
 _XMP_POSITION = re.compile(rb"""GPSL(?:atitude|ongitude)\s*(?:=\s*["']|>)\s*[^"'<\s]""")
@@ -41,7 +37,7 @@ def cover(content: bytes, pointer: str) -> list[Finding]:
             with opened(_without_pixels(content)) as image:
                 width, height = image.size
                 position = _has_position(image)
-    except (Image.DecompressionBombError, *_UNREADABLE):
+    except (Image.DecompressionBombError, Warning, *UNREADABLE):
         return []  # that it is no image, or too large a one, is told elsewhere
     found = list(_size(width, height, pointer))
     if position:

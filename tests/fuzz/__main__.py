@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -24,6 +25,7 @@ def main() -> int:
             sys.stdout.write(f"{target.name} {options.number}: {content!r}\n")
             target.run(content)
         return 0
+    logging.disable()  # Pillow tells of damaged images
     campaign, began = Campaign(options.seed), time.perf_counter()
     campaign.run(targets, range(options.inputs), jobs=options.jobs)
     seconds = time.perf_counter() - began
@@ -53,15 +55,20 @@ def _lines(campaign: Campaign, seconds: float) -> Iterator[str]:
     yield f"\n{total.inputs:,} inputs in {seconds:.0f} s, seed {campaign.seed}"
     groups: dict[tuple[str, str], list[Failure]] = {}
     for failure in campaign.failures:
-        groups.setdefault((failure.target, failure.reason.splitlines()[-1][:60]), []).append(
-            failure
-        )
+        groups.setdefault((failure.target, _where(failure.reason)), []).append(failure)
     for (name, _), group in groups.items():
         first = min(group, key=lambda failure: len(failure.content))
         yield f"\n{name}, {len(group)} like this one, which can be run again with"
         yield f"--seed {campaign.seed} --target {name} --number {first.number}"
         yield f"{first.content[:_SHOWN]!r} ({len(first.content):,} bytes)"
         yield first.reason
+
+
+def _where(reason: str) -> str:
+    """Return what tells one kind of failure from another: the exception and the place."""
+    *before, last = reason.splitlines()
+    places = [line for line in before if line.startswith("  File")]
+    return last.partition(":")[0] + "".join(places[-1:])
 
 
 def _row(name: str, tally: Tally, failures: int) -> str:
