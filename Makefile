@@ -27,6 +27,10 @@ bench: $(VENV)/test.stamp
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m tests.fuzz
 
+# Minutes of what tests/test_differential.py does in seconds.
+differential: $(VENV)/test.stamp
+	$(BIN)/python benchmarks/differential.py
+
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
