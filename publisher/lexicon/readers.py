@@ -39,7 +39,7 @@ def findings(value: Mapping[str, object], collection: str, reader: str) -> list[
 def _bluesky_document(value: Mapping[str, object]) -> Iterator[Finding]:
     site, path = value.get("site"), value.get("path")
     if isinstance(site, str) and (reason := _unpaired(site)):
-        remedy = "write the publication's own at://did:…/site.standard.publication/rkey"
+        remedy = "publish a site.standard.publication, and write its at://did:… URI as it is"
         yield _warning("/site", "bluesky-card", f"{reason}, so posts get a plain card", remedy)
     if value.get("title") == "":
         yield _warning("/title", "bluesky-card", "without a title there is no card", "add one")
