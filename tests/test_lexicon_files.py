@@ -207,6 +207,11 @@ BAD: list[tuple[Schema, str, str, str]] = [
     (lexicon({"a#b": INT}), "/defs/a#b", FORM, "'a#b' can't be the name of a definition"),
     ({**field(INT), "revision": "2"}, "/revision", FORM, "is a string, not a whole number"),
     ({**field(INT), "description": 1}, "/description", FORM, "is a whole number, not a string"),
+    ({**field(INT), "description": None}, "/description", FORM, "is null → leave description out"),
+    (lexicon({"a": {"type": "string", "enum": None}}), "/defs/a/enum", FORM, "is null"),
+    (lexicon({"a": {"type": "boolean", "const": None}}), "/defs/a/const", FORM, "is null"),
+    (lexicon({"a": {"type": "object", "properties": None}}), "/defs/a/properties", FORM, "is null"),
+    (lexicon({"main": {"type": "query", "output": None}}), "/defs/main/output", FORM, "is null"),
     # Types
     (lexicon({"a": {}}), "/defs/a", FORM, "type is missing"),
     (lexicon({"a": {"type": 1}}), "/defs/a", FORM, "type is a whole number, not a string"),

@@ -16,7 +16,7 @@ from publisher.findings import Finding, has_errors, pointer_to
 from publisher.lexicon import language as lex
 from publisher.lexicon.compile import Scope, compile_def
 from publisher.lexicon.form import endpoint_faults, parse
-from publisher.lexicon.keywords import unknown_fields
+from publisher.lexicon.keywords import null_keywords, unknown_fields
 from publisher.lexicon.nodes import Node, Place, nodes, strings
 
 _Rule: TypeAlias = Callable[[Node], Iterable[Finding]]
@@ -51,6 +51,7 @@ def examine(document: object) -> Examined:
     found = nodes(document)
     for node in found:
         findings += unknown_fields(node)
+        findings += null_keywords(node)
         for rule in _RULES.get(node.kind, ()):
             findings += rule(node)
     return Examined(found, None if has_errors(findings) else lexicon, findings)
@@ -84,9 +85,9 @@ def _possible(node: Node) -> Iterator[Finding]:
     except ValidationError:  # of which `parse` tells
         return
     for name in ("default", "const"):
-        if name in node.body:
+        if node.body.get(name) is not None:
             yield from _refused(whole, node.body[name], (*node.place, name))
-    for index, value in enumerate(node.body.get("enum", ())):
+    for index, value in enumerate(node.body.get("enum") or ()):
         yield from _refused(limits, value, (*node.place, "enum", index))
 
 

@@ -51,6 +51,18 @@ def unknown_fields(node: Node) -> Iterator[Finding]:
             yield _finding(name, node, known)
 
 
+def null_keywords(node: Node) -> Iterator[Finding]:
+    """Yield a finding for each keyword that may be left out, and is null instead."""
+    if None not in node.body.values() or not (model := model_of(node.kind)):
+        return
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    for name, value in node.body.items():
+        # Other defaults than None don't take null, so that `form.parse` has told of it.
+        if value is None and name in fields and fields[name].default is None:
+            pointer = pointer_to(*node.place, name)
+            yield Finding(pointer, "lexicon-form", "is null", "error", f"leave {name} out")
+
+
 @lru_cache(maxsize=64)
 def _keywords(kind: str) -> frozenset[str]:
     """Return the keywords of a kind of node, none where it isn't known."""
