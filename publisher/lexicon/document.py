@@ -17,6 +17,7 @@ from publisher.lexicon import language as lex
 from publisher.lexicon.compile import Scope, compile_def
 from publisher.lexicon.form import endpoint_faults, parse
 from publisher.lexicon.keywords import null_keywords, unknown_fields
+from publisher.lexicon.leaves import short
 from publisher.lexicon.nodes import Node, Place, nodes, strings
 
 _Rule: TypeAlias = Callable[[Node], Iterable[Finding]]
@@ -138,7 +139,7 @@ def _has_audience(node: Node) -> Iterator[Finding]:
     elif not inherits and audience is None:
         message = "has no audience"
     elif isinstance(audience, str) and audience != "*":
-        message = f"a permission set can't name its audience, {audience}"
+        message = f"a permission set can't name its audience, {short(audience)}"
     elif audience == "*" and "*" in (name for _, name in strings(node.body.get("lxm"))):
         message, remedy = "every endpoint of every service can't be granted", "name the endpoints"
     else:

@@ -32,25 +32,25 @@ _ERROR_NAME = re.compile(r"\S+")
 
 def _error_name(text: str) -> str:
     if not _ERROR_NAME.fullmatch(text):
-        raise fault(f"{text!r} is no name of an error", "write one word, like NotFound")
+        raise fault(text, "is no name of an error", "write one word, like NotFound")
     return text
 
 
 def _nsid_or_all(text: str) -> str:
     if text != "*" and (reason := syntax.check("nsid", text)):
-        raise fault(f"{text!r} {reason}", "write whole NSIDs")
+        raise fault(text, reason, "write whole NSIDs")
     return text
 
 
 def _language(text: str) -> str:
     if reason := syntax.check("language", text):
-        raise fault(f"{text!r} {reason}", "write en or pt-BR")
+        raise fault(text, reason, "write en or pt-BR")
     return text
 
 
 def _is_union(schema: Body) -> Body:
     if not isinstance(schema, UnionDef):
-        raise fault(f"is of type {schema.type}, not union", "write a union of the messages' refs")
+        raise fault(schema.type, "isn't union", "write a union of the messages' refs")
     return schema
 
 

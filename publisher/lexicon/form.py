@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from publisher.data import Cid, Fault
 from publisher.findings import Finding, pointer_to
 from publisher.lexicon.language import KINDS, PRIMARY, LexiconFile
+from publisher.lexicon.leaves import short
 from publisher.lexicon.nodes import Node, Place
 from publisher.lexicon.values import Model
 
@@ -104,15 +105,15 @@ def _words(fault: ErrorDetails) -> tuple[str, str]:
     context, value, name = fault.get("ctx", {}), fault["input"], fault["loc"][-1:]
     match fault["type"]:
         case "lexicon-form":
-            return context["message"], context["remedy"]
+            return f"{short(context['value'])} {context['reason']}", context["remedy"]
         case "missing":
             return f"{name[0]} is missing", f"add {name[0]}"
         case "greater_than_equal":
-            return f"is {value}, below {context['ge']}", f"write {context['ge']} or more"
+            return f"is {short(value)}, below {context['ge']}", f"write {context['ge']} or more"
         case "too_short":
             return "is empty", "name one at least, or leave it out"
         case "literal_error":
-            return f"{value!r} isn't known here", f"write {context['expected']}"
+            return f"{short(value)} isn't known here", f"write {context['expected']}"
         case kind if kind in _EXPECTED:
             return f"is {_actual(value)}, not {_EXPECTED[kind]}", f"write {_EXPECTED[kind]}"
         case _:
@@ -140,7 +141,7 @@ def _of_resource(name: str, pointer: str) -> Finding:
     if name in _ASKED_FOR:
         message, remedy = f"a permission set can't grant {name}", "let apps ask for it themselves"
         return Finding(pointer, "lexicon-permission", message, "error", remedy)
-    message = f"{name!r} is no resource"
+    message = f"{short(name)} is no resource"
     return Finding(pointer, "lexicon-permission", message, "error", "write repo or rpc")
 
 
@@ -148,7 +149,7 @@ def _of_type(name: str, expected: Sequence[str], *, alone: bool) -> tuple[str, s
     """Say what is wrong with a type here; `alone`: as a definition with a name of its own."""
     if name not in _TYPES:
         meant = get_close_matches(name, expected, n=1) or [", ".join(expected)]
-        return f"{name!r} is no type of Lexicon", f"write {meant[0]}"
+        return f"{short(name)} is no type of Lexicon", f"write {meant[0]}"
     if alone:
         return f"{name} can't be a definition of its own", _ALONE[name]
     if name in PRIMARY:

@@ -52,13 +52,15 @@ __all__ = [
 
 def _nsid(text: str) -> str:
     if reason := syntax.check("nsid", text):
-        raise fault(f"{text!r} {reason}", "write an NSID: your domain reversed, and a name")
+        raise fault(text, reason, "write an NSID: your domain reversed, and a name")
     return text
 
 
 def _version(number: int) -> int:
     if number != 1:
-        raise fault(f"is {number}, and the language has version 1 only", 'write "lexicon": 1')
+        raise fault(
+            number, "is no version of the language; 1 is the only one", 'write "lexicon": 1'
+        )
     return number
 
 
@@ -68,7 +70,7 @@ def _record_key(kind: str) -> str:
         literal != kind and not syntax.check("record-key", literal)
     ):
         return kind
-    raise fault(f"{kind!r} is no kind of record key", "write tid, nsid, any, or literal:self")
+    raise fault(kind, "is no kind of record key", "write tid, nsid, any, or literal:self")
 
 
 class RecordDef(Model):

@@ -33,14 +33,15 @@ _MEDIA_TOKEN = r"[A-Za-z0-9!#$&^_.+-]+"  # noqa: S105  # RFC 6838, section 4.2
 _MEDIA_RANGE = re.compile(rf"\*/\*|{_MEDIA_TOKEN}/(?:\*|{_MEDIA_TOKEN}(?:;.+)?)")
 
 
-def fault(message: str, remedy: str) -> PydanticCustomError:
-    """Return what a validator of a model raises: words that `form.py` passes on."""
-    return PydanticCustomError("lexicon-form", "{message}", {"message": message, "remedy": remedy})
+def fault(value: object, reason: str, remedy: str) -> PydanticCustomError:
+    """Return what a validator of a model raises: words that `form.py` puts together."""
+    context = {"value": value, "reason": reason, "remedy": remedy}
+    return PydanticCustomError("lexicon-form", "{value} {reason}", context)
 
 
 def _def_name(text: str) -> str:
     if not _DEF_NAME.fullmatch(text):
-        raise fault(f"{text!r} can't be the name of a definition", "use letters and digits")
+        raise fault(text, "can't be the name of a definition", "use letters and digits")
     return text
 
 
@@ -54,14 +55,14 @@ def is_ref(text: str) -> bool:
 
 def _ref(text: str) -> str:
     if not is_ref(text):
-        raise fault(f"{text!r} is no ref", "write #name, an NSID, or an NSID and #name")
+        raise fault(text, "is no ref", "write #name, an NSID, or an NSID and #name")
     return text
 
 
 def media_range(text: str) -> str:
     """Return a media type, or a range of them. Raises PydanticCustomError for another text."""
     if not _MEDIA_RANGE.fullmatch(text):
-        raise fault(f"{text!r} matches no media type", "write image/png, image/* or */*")
+        raise fault(text, "matches no media type", "write image/png, image/* or */*")
     return text
 
 
