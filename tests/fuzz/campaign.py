@@ -27,9 +27,9 @@ _UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an input may cost: seconds, and bytes of memory, in all and for each of its own."""
+    """What an input may cost: seconds of a core, and bytes of memory, in all and for each own."""
 
-    seconds: float = 10
+    seconds: float = 3
     address_space: int = 2 << 30
     memory: int = 64 << 20
     memory_per_byte: int = 2_000
@@ -140,8 +140,8 @@ class _Worker:
 
     def _work(self, seed: str, limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limits.address_space, limits.address_space))
-        # What the alarm interrupts may be C code, which runs no handler of Python's.
-        faulthandler.register(signal.SIGALRM, self._words, chain=True)
+        # What the timer interrupts may be C code, which runs no handler of Python's.
+        faulthandler.register(signal.SIGPROF, self._words, chain=True)
         faulthandler.enable(self._words)
         tally = Tally()
         for number in self.numbers:
@@ -164,13 +164,13 @@ class _Worker:
 def _fault(target: Target, content: bytes, limits: Limits) -> str | None:
     """Return what doesn't hold for an input, or None."""
     before = _peak()
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+    signal.setitimer(signal.ITIMER_PROF, limits.seconds)
     try:
         target.run(content)
     except Exception:  # noqa: BLE001  # whatever it is, it is what is looked for
         return traceback.format_exc(limit=-6)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     grown = _peak() - before
     if grown > limits.memory + limits.memory_per_byte * len(content):
         return f"took {grown:,} bytes of memory for {len(content):,}"

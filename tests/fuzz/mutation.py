@@ -151,7 +151,7 @@ def _cyclic(random: Random) -> str:
 
 def _many(random: Random) -> str:
     piece = random.choice(
-        (*ATOMS, "[a](b)", "<p>", "a: 1\n", '"k": 1,', "a.", "[^1]", "&a [", "{% a")
+        (*ATOMS, "[a](b)", "<p>", "<script>", "a: 1\n", '"k": 1,', "a.", "[^1]", "&a [", "{% a")
     )
     times = random.choice((50, 1_000, MOST))
     body = piece * min(times, (MOST - 50) // len(piece))
