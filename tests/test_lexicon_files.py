@@ -214,19 +214,19 @@ BAD: list[tuple[Schema, str, str, str]] = [
     (lexicon({"a": {"type": "object", "properties": None}}), "/defs/a/properties", FORM, "is null"),
     (lexicon({"main": {"type": "query", "output": None}}), "/defs/main/output", FORM, "is null"),
     # Types
-    (lexicon({"a": {}}), "/defs/a", FORM, "type is missing"),
-    (lexicon({"a": {"type": 1}}), "/defs/a", FORM, "type is a whole number, not a string"),
+    (lexicon({"a": {}}), "/defs/a/type", FORM, "type is missing"),
+    (lexicon({"a": {"type": 1}}), "/defs/a/type", FORM, "is a whole number, not a string"),
     (
         lexicon({"a": {"type": ["string"]}, "b": {"type": "array", "items": ref("#a")}}),
-        "/defs/a",
+        "/defs/a/type",
         FORM,
-        "type is an array, not a string",
+        "is an array, not a string",
     ),
     (
         lexicon({"u": union("#a"), "a": {"type": {}}}),
-        "/defs/a",
+        "/defs/a/type",
         FORM,
-        "type is an object, not a string",
+        "is an object, not a string",
     ),
     (lexicon({"a": {"type": "lexicon"}}), "/defs/a/type", "lexicon-type", "is no type"),
     (lexicon({"a": {"type": "float"}}), "/defs/a/type", "lexicon-type", "'float' is no type"),
@@ -566,7 +566,7 @@ BAD: list[tuple[Schema, str, str, str]] = [
     ),
     (
         main({"type": "permission-set", "permissions": [{"type": "permission"}]}),
-        f"{GRANT}",
+        f"{GRANT}/resource",
         FORM,
         "resource is missing",
     ),
@@ -781,12 +781,15 @@ DOCUMENTS = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=8),
     max_leaves=60,
 )
+HALF = st.sampled_from(["\ud83d", {"\ud83d": 1}])
+LINK = data.Cid.of(b"a record", data.DAG_CBOR)
+FAULT = data.Fault("float", "1.5 is a fraction", "write 1")
 
 
 def is_told_in_our_words(document: Any) -> bool:
     """Check anything, and tell whether no word of the models' library comes through."""
     found = check(document)
-    return all(finding.remedy and "nput" not in finding.message for finding in found)
+    return all(finding.remedy and "Input" not in finding.message for finding in found)
 
 
 @given(JSON_VALUES | DOCUMENTS)
@@ -796,7 +799,7 @@ def test_any_json_is_checked_without_an_exception(document: Any) -> None:
     assert is_told_in_our_words({"lexicon": 1, "id": NSID, "defs": {"main": document}})
 
 
-@given(st.data(), DOCUMENTS)
+@given(st.data(), DOCUMENTS | st.sampled_from([LINK, b"bytes", FAULT]) | HALF)
 def test_a_lexicon_with_anything_in_the_place_of_anything_is_checked(
     drawn: st.DataObject, intruder: object
 ) -> None:
@@ -874,6 +877,21 @@ def test_a_file_that_is_no_lexicon_becomes_findings_that_name_it(
     assert code in {found.code for found in lexicons.findings}
     assert all(found.message.startswith(f"{path}: ") for found in lexicons.findings)
     assert all(found.severity == "error" and found.remedy for found in lexicons.findings)
+
+
+@pytest.mark.parametrize(
+    "place", ["/defs", "/defs/main", f"{RECORD}", f"{RECORD}/properties", FIELD, f"{FIELD}/type"]
+)
+@pytest.mark.parametrize("value", [{"$link": str(LINK)}, {"$bytes": "YQ"}, {"$link": "x"}])
+def test_a_link_in_the_place_of_anything_is_told(value: Schema, place: str, tmp_path: Path) -> None:
+    document = json.loads(json.dumps(field(INT)))
+    *above, last = place.split("/")[1:]
+    holder = document
+    for step in above:
+        holder = holder[step]
+    holder[last] = value
+    write(tmp_path, "a.json", document)
+    assert places(load(tmp_path).findings)[0][0] == place
 
 
 @pytest.mark.parametrize("definition", ['"type": "token", "type": "token"', '"type": NaN'])

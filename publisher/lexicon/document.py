@@ -22,6 +22,7 @@ from publisher.lexicon.nodes import Node, Place, nodes, strings
 
 _Rule: TypeAlias = Callable[[Node], Iterable[Finding]]
 
+_UNREADABLE = {"depth", "surrogate"}
 _LIMITS = (
     ("minLength", "maxLength"),
     ("minGraphemes", "maxGraphemes"),
@@ -34,7 +35,7 @@ _LIMITS = (
 class Examined:
     """What can be told of a document by itself; `lexicon` is None where there are errors.
 
-    Its `nodes` are none where it is no object, or nested too deeply.
+    Its `nodes` are none where it is no object, nested too deeply, or no text in places.
     """
 
     nodes: list[Node]
@@ -45,7 +46,7 @@ class Examined:
 def examine(document: object) -> Examined:
     """Return what a document is, and all that is wrong with it. Takes any JSON value."""
     findings = data.check(document)
-    if any(finding.code == "depth" for finding in findings):
+    if any(finding.code in _UNREADABLE for finding in findings):
         return Examined([], None, findings)
     lexicon, faults = parse(document)
     findings += faults

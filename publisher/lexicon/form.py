@@ -26,6 +26,7 @@ _EXPECTED = {
     "dict_type": "an object",
     "model_type": "an object",
     "model_attributes_type": "an object",
+    "union_tag_not_found": "an object",
 }
 """What is asked for, by the type of pydantic's error."""
 
@@ -95,7 +96,7 @@ def _finding(fault: ErrorDetails, above: Place) -> Finding | None:
     place, value = _place((*above, *fault["loc"])), fault["input"]
     if isinstance(value, Fault):
         return None
-    if fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+    if fault["type"] in {"union_tag_invalid", "union_tag_not_found"} and isinstance(value, dict):
         return _of_kind(fault["ctx"], place, value)
     message, remedy = _words(fault)
     return Finding(pointer_to(*place), "lexicon-form", message, "error", remedy)
@@ -123,13 +124,14 @@ def _words(fault: ErrorDetails) -> tuple[str, str]:
 def _of_kind(context: dict[str, Any], place: Place, body: dict[str, object]) -> Finding | None:
     """Return the finding of a `type` or `resource` by which no model was found."""
     key = context["discriminator"].strip("'")
-    name = body.get(key)
+    name, pointer = body.get(key), pointer_to(*place, key)
     if isinstance(name, Fault):
         return None
+    if key not in body:
+        return Finding(pointer, "lexicon-form", f"{key} is missing", "error", f"add {key}")
     if not isinstance(name, str):
-        message = f"{key} is {_actual(name)}, not a string" if key in body else f"{key} is missing"
-        return Finding(pointer_to(*place), "lexicon-form", message, "error", f"write {key}")
-    pointer = pointer_to(*place, key)
+        message, remedy = f"is {_actual(name)}, not a string", f"write the name of a {key}"
+        return Finding(pointer, "lexicon-form", message, "error", remedy)
     if key == "resource":
         return _of_resource(name, pointer)
     expected = context["expected_tags"].replace("'", "").split(", ")
