@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,24 +34,16 @@ def check(config: Config, request: Request) -> ValidateReport:
 
     Raises LexiconError where a folder or file can't be read, or no file is there.
     """
-    folders = request.folders or [config.lexicons or Path("lexicons")]
-    files = list(_own(read(bundled("lexicons"), *folders), folders))
+    folders = request.folders or [Path(os.path.relpath(config.lexicons or "lexicons"))]
+    found = read(bundled("lexicons"), *folders)
+    # Of a file below two folders the later is what counts beside the others.
+    files = {os.path.realpath(file.path): file for file in found if file.folder in folders}
     if not files:
         where = ", ".join(map(str, folders))
         remedy = "name a folder of lexicon files, which end in .json"
         raise LexiconError(f"{where}: no lexicon file is here", remedy=remedy)
-    checked = (_checked(loaded, request, config.settings.rules) for loaded in files)
+    checked = (_checked(loaded, request, config.settings.rules) for loaded in files.values())
     return ValidateReport(tuple(checked), fail_on=request.fail_on)
-
-
-def _own(files: Sequence[Loaded], folders: Sequence[Path]) -> Iterator[Loaded]:
-    """Yield the files below the folders, each once."""
-    seen: set[str] = set()
-    for loaded in files:
-        real = os.path.realpath(loaded.path)
-        if loaded.folder in folders and real not in seen:
-            seen.add(real)
-            yield loaded
 
 
 def _checked(loaded: Loaded, request: Request, rules: Mapping[str, Rule]) -> Checked:
