@@ -23,6 +23,8 @@ demo: $(VENV)/runtime.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/folder.py
+	$(BIN)/python benchmarks/jsonl.py
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m tests.fuzz

@@ -1,6 +1,6 @@
 """What the command costs, each figure beside its floor, in one run: `make bench`.
 
-    python benchmarks/run.py [startup] [validate] [pds]
+    python benchmarks/run.py [startup] [pds]
 
 Prints medians; benchmarks/RESULTS.md keeps what was seen. The PDS is the one of the tests.
 """
@@ -29,13 +29,12 @@ from tests import reference_pds  # noqa: E402  # found through the line above
 from tests.site import Site, make_site  # noqa: E402
 
 BODY = "The *first* column is always the time. Here is `code`, and a [link](https://a.example).\n\n"
-DOCUMENTS = 2_000
 COVERS = 200
 
 
 def main() -> None:
     """Run the benchmarks that are named, or all."""
-    known = {"startup": startup, "validate": validate, "pds": pds}
+    known = {"startup": startup, "pds": pds}
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     for name in sys.argv[1:] or known:
         with tempfile.TemporaryDirectory() as folder:
@@ -54,21 +53,6 @@ def startup(folder: Path) -> None:
     show("publisher --help", command([*PUBLISHER, "--help"], folder))
     show("publisher validate seeds", command([*PUBLISHER, "validate", "seeds"], folder))
     show("publisher demo", command([*PUBLISHER, "demo"], folder))
-
-
-def validate(folder: Path) -> None:
-    """Measure a folder of Markdown beside reading its files and parsing their heads."""
-    site = make_site(folder / "site")
-    for number in range(DOCUMENTS):
-        site.write(f"{number:05}.md", BODY * 30, tags=["sea", "tables"])
-    floor = """
-import pathlib, yaml
-for path in pathlib.Path("content").rglob("*.md"):
-    yaml.load(path.read_text().split("---")[1], yaml.CSafeLoader)
-"""
-    print(f"\n{DOCUMENTS:,} Markdown documents of {len(BODY) * 30:,} bytes")
-    show("read, and parse the YAML (floor)", command([sys.executable, "-c", floor], site.root, 3))
-    show("publisher validate", command([*PUBLISHER, "validate"], site.root, 3))
 
 
 def pds(_folder: Path) -> None:
