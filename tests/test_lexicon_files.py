@@ -422,7 +422,7 @@ BAD: list[tuple[Schema, str, str, str]] = [
             field(union("#x"), x=schema),
             f"{FIELD}/refs/0",
             "union-member",
-            f"#x is a {schema['type']};",
+            f"#x is of type {schema['type']};",
         )
         for schema in (STRING, {"type": "token"}, BLOB, union(), {"type": "array", "items": INT})
     ),
@@ -430,14 +430,14 @@ BAD: list[tuple[Schema, str, str, str]] = [
         main({"type": "query"}, o={**OBJECT, "properties": {"f": union("#main")}}),
         "/defs/o/properties/f/refs/0",
         "union-member",
-        "#main is a query",
+        "#main is of type query",
     ),
     *(
         (
             main({"type": kind, **more}, o={**OBJECT, "properties": {"f": ref("#main")}}),
             "/defs/o/properties/f/ref",
             "ref-target",
-            f"#main is a {kind}, which describes no value",
+            f"#main is of type {kind}, which describes no value",
         )
         for kind, more in NO_VALUE.items()
     ),

@@ -15,9 +15,11 @@ from typing import Any
 from publisher import data
 from publisher.data import DAG_CBOR, RAW, Cid
 from publisher.findings import Finding
-from publisher.lexicon import Catalog
+from publisher.lexicon import Catalog, check
 from publisher.lexicon.catalog import Profile
 from publisher.lexicon.language import LexiconFile
+from publisher.lexicon.readers import READERS, findings
+from tests.test_lexicon_files import BAD
 
 GOLDEN = Path(__file__).parent / "golden" / "findings.txt"
 NSID = "com.example.thing"
@@ -135,6 +137,8 @@ def lines() -> Iterator[str]:
         for value in values:
             yield from said(f"{schema} {shown(value)}", of(catalog, {"$type": NSID, "f": value}))
     yield from records()
+    yield from readers()
+    yield from lexicon_files()
     for text in TEXTS:
         try:
             data.loads(text)
@@ -159,6 +163,54 @@ def records() -> Iterator[str]:
         yield from said(f"the rkey {rkey}", catalog.validate(record, rkey=rkey).findings)
 
 
+def readers() -> Iterator[str]:
+    """What is said of what readers drop."""
+    document: dict[str, object] = {
+        "$type": "site.standard.document",
+        "path": "/a",
+        "textContent": "a",
+        "title": "a",
+    }
+    publication: dict[str, object] = {
+        "$type": "site.standard.publication",
+        "url": "https://a.example",
+        "name": "a",
+    }
+    did = "at://did:web:a.example"
+    values: tuple[dict[str, object], ...] = (
+        *({**document, "site": site} for site in SITES),
+        {**document, "site": f"{did}/site.standard.publication/3lwafzkjqm25s"},
+        {**document, "title": ""},
+        {"$type": "site.standard.document", "tags": ["a", 1, "é" * 50, "é" * 51, "d" * 101]},
+        {**document, "path": "/a?b"},
+        {**document, "path": "/a#b", "textContent": " "},
+        publication,
+        {**publication, "url": "http://a.example"},
+        {**publication, "url": "https://a.example/?b"},
+        {**publication, "url": "https://a.example/#b", "name": "é" * 129, "description": "é" * 301},
+        {**publication, "url": 1, "name": "n" * 1281},
+    )
+    for value in values:
+        for reader in READERS:
+            yield from said(
+                f"{reader} {shown(value)}", findings(value, str(value["$type"]), reader)
+            )
+
+
+SITES = (
+    *("https://a.example", "at://a.example/site.standard.publication/3lwafzkjqm25s"),
+    *("at://did:web:a.example/site.standard.publication/3lwafzkjqm25s/", "at://did:web:a.example"),
+    *("at://did:web:a.example/site.standard.document/a", "at://did:web:a.example/"),
+    "at://did:web:a.example/site.standard.publication",
+)
+
+
+def lexicon_files() -> Iterator[str]:
+    """What is said of lexicon files, by the cases of their own tests."""
+    for document, *_ in BAD:
+        yield from said(shown(document.get("defs", document)), check(document))
+
+
 def of(catalog: Catalog, value: object, profile: Profile = "spec") -> list[Finding]:
     return catalog.validate(value, profile=profile).findings
 
@@ -168,9 +220,9 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:40]}… ({len(text)})"
 
 
-def said(what: str, findings: list[Finding]) -> Iterator[str]:
+def said(what: str, found_here: list[Finding]) -> Iterator[str]:
     yield f"# {what}\n"
-    for found in findings:
+    for found in found_here:
         where = found.pointer or "/"
         yield f"{found.severity} {found.code} at {where}: {found.message} → {found.remedy}\n"
 

@@ -112,10 +112,10 @@ def _of_target(ref: _Ref, kind: str, definition: object) -> Iterator[Finding]:
     target = str(definition.get("type")) if isinstance(definition, dict) else ""
     pointer = pointer_to(*ref.place)
     if kind == "ref" and target in _NO_VALUE:
-        message = f"{ref.text} is a {target}, which describes no value"
+        message = f"{ref.text} is of type {target}, which describes no value"
         yield Finding(pointer, "ref-target", message, "error", "refer to an object")
     if kind == "union" and target in _NO_MEMBER:
-        message = f"{ref.text} is a {target}; members of a union are objects and records"
+        message = f"{ref.text} is of type {target}; members of a union are objects and records"
         yield Finding(pointer, "union-member", message, "error", "refer to an object around it")
 
 

@@ -230,6 +230,8 @@ def _within(
 
 
 def _one_of(allowed: Sequence[object]) -> str:
+    if len(allowed) == 1:
+        return f"use {allowed[0]!r}"
     more = ", …" if len(allowed) > _LISTED else ""
     return (
         f"use one of {', '.join(map(repr, allowed[:_LISTED]))}{more}" if allowed else "leave it out"
