@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: test demo bench fuzz format clean
+.PHONY: test demo bench fuzz differential format clean
 
 test: $(VENV)/test.stamp
 	$(BIN)/ruff format --check

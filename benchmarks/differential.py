@@ -22,7 +22,7 @@ from tests.differential import campaign, peers  # noqa: E402  # found through th
 from tests.differential.compare import Tally  # noqa: E402
 
 SEEDS = 4
-CASES = {"strings": 22_000, "published": 15_000, "generated": 15_000}
+CASES = {"strings": 22_000, "published": 15_000, "generated": 15_000, "documents": 10_000}
 CHUNK = 5_000
 """What is held in memory at once."""
 

@@ -20,7 +20,7 @@ from tests.differential.tree import Lexicons
 pytestmark = pytest.mark.xdist_group("differential")
 
 SEED = 1
-CASES = {"strings": 11_000, "published": 3_000, "generated": 6_000}
+CASES = {"strings": 11_000, "published": 3_000, "generated": 6_000, "documents": 4_000}
 DOCUMENT = {
     "$type": "site.standard.document",
     "site": "https://alice.example",

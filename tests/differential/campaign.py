@@ -8,9 +8,10 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from tests.differential import lexicons, records, strings
+from tests.differential import documents, lexicons, records, strings
 from tests.differential.compare import Case, Input, Kind, Tally, compare
-from tests.differential.kinds import Records, Strings, Text
+from tests.differential.document_excuses import DOCUMENTS
+from tests.differential.kinds import Documents, Records, Strings, Text
 from tests.differential.peers import Peers
 from tests.differential.record_excuses import RECORDS, UNABLE
 from tests.differential.records import Record
@@ -21,18 +22,20 @@ Run: TypeAlias = Callable[[int, Sequence[int]], Tally]
 
 ROOT: Final = Path(__file__).parents[2]
 RECORDS_OF_A_LEXICON: Final = 20
+ENDPOINTS: Final = documents.endpoints()
 _ALONE: Final = ("lens", "markdown", "text")
 """Definitions of at.markpub that no record of ours refers to."""
 
 
 def runs(peers: Peers) -> Mapping[str, Run]:
-    """Return what can be compared: `strings`, `published` and `generated` lexicons' records."""
+    """Return what can be compared: strings, records of two sorts of lexicons, and lexicons."""
     real = Lexicons(published(peers))
     kind = Records(peers)
     return {
         "strings": partial(_run, Strings(peers), "strings", string),
         "published": partial(_run, kind, "published", partial(published_record, real)),
         "generated": partial(_run, kind, "generated", generated_record),
+        "documents": partial(_run, Documents(peers), "documents", partial(document, real)),
     }
 
 
@@ -89,17 +92,31 @@ def _generated(seed: int, number: int) -> Lexicons:
     return lexicons.generated(strings.seeded(f"lexicons {seed} {number}"))
 
 
-def idle(tally: Tally) -> list[str]:
-    """Return the excuses that excused nothing, with the peer that no longer needs them."""
-    known = {(peer, excuse.row) for excuse in RECORDS for peer in excuse.peers}
-    unable = {(peer, row) for row, peers, _ in UNABLE for peer in peers}
-    missing = (known - tally.excused.keys()) | (unable - tally.unable.keys())
-    return sorted(f"{row} ({peer})" for peer, row in missing)
+def document(real: Lexicons, seed: int, number: int) -> str:
+    """Return a lexicon: a published one, a generated one, or one of an endpoint, mostly broken."""
+    random = strings.seeded(f"document {seed} {number}")
+    made = lexicons.generated(random).documents
+    return documents.document(random.choice((real.documents, made, ENDPOINTS)), random)
 
 
 def rows() -> Mapping[str, frozenset[str]]:
     """Return the peers of each excuse by its row of docs/validation.md."""
+    given = [
+        *((excuse.row, excuse.peers) for excuse in RECORDS),
+        *((excuse.row, excuse.peers) for excuse in DOCUMENTS),
+        *((row, peers) for row, peers, _ in UNABLE),
+    ]
     found: dict[str, frozenset[str]] = {}
-    for row, peers in [(excuse.row, excuse.peers) for excuse in RECORDS] + [u[:2] for u in UNABLE]:
+    for row, peers in given:
         found[row] = found.get(row, frozenset()) | peers
     return found
+
+
+def idle(tally: Tally) -> list[str]:
+    """Return the excuses that excused nothing, each with the peer that doesn't need it.
+
+    The PDS is left out: it judges strings as `lex strict` does, and few records have such ones.
+    """
+    used = tally.excused.keys() | tally.unable.keys()
+    known = {(peer, row) for row, peers in rows().items() for peer in peers if peer != "pds"}
+    return sorted(f"{row} ({peer})" for peer, row in known - used)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+from tests.differential.document_excuses import KEYWORDS
 from tests.differential.tree import ABSENT, Path, Raw, replaced, write
 
 _PARAMETERS: Final = {
@@ -30,6 +31,7 @@ ENDPOINTS: Final[tuple[dict[str, Any], ...]] = (
     {"type": "query", "parameters": _PARAMETERS, "output": _BODY, "errors": [{"name": "Gone"}]},
     {"type": "procedure", "input": _BODY, "output": {"encoding": "*/*"}},
     {"type": "procedure"},
+    {"type": "query", "parameters": {"type": "params", "properties": {"q": {"type": "unknown"}}}},
     {
         "type": "subscription",
         "parameters": _PARAMETERS,
@@ -67,9 +69,8 @@ def _changed(tree: object, random: Random) -> object:
     path = random.choice([path for path in paths if len(path) <= random.choice((1, 3, 9))])
     value = _at(tree, path)
     if isinstance(value, dict):
-        return replaced(
-            tree, path, random.choice((_with, _with, _without, _renamed))(value, random)
-        )
+        change = random.choice((_with, _with, _without, _renamed, _odd))
+        return replaced(tree, path, change(value, random))
     name = path[-1]
     fitting = _VALUES.get(name) if isinstance(name, str) else None
     return replaced(tree, path, random.choice(fitting or _ANY))
@@ -159,6 +160,7 @@ _VALUES: Final[dict[str, tuple[object, ...]]] = {
     "default": ("a", "", 1, 0, -1, 200, True, False, None, Raw("1.0"), []),
     "accept": ([], ["image/*"], ["*/*"], ["*"], ["image"], "image/*", [1], ["*/*", "a/b"], None),
     "description": ("text", "", 1, None, []),
+    "x-note": ("text", Raw("0.5"), Raw("1.5")),
     "revision": (1, 0, -1, "1", None, Raw("1.5"), Raw("1.0")),
     "encoding": (
         "application/json",
@@ -200,14 +202,37 @@ _VALUES: Final[dict[str, tuple[object, ...]]] = {
         ABSENT,
         {"main": {}},
         {"": {"type": "token"}},
+        {"a": {"type": "union", "refs": []}},
         {"a b": {"type": "token"}},
     ),
 }
 """What may be put for a field of this name."""
 
 
+_ODD: Final = (
+    {"type": "union", "refs": [], "closed": True},
+    {"type": "string", "format": "cid", "knownValues": ["a"]},
+    {"type": "integer", "const": 1, "enum": [1]},
+    {"type": "string", "minGraphemes": 2, "maxLength": 1},
+    {"type": "integer", "minimum": 2, "maximum": 1},
+    {"type": "integer", "minimum": "1"},
+    {"type": "array", "items": {"type": "array", "items": {"type": "string", "format": "x"}}},
+    {"type": "object", "properties": {"a": {"type": "token"}}},
+)
+
+
+def _odd(value: dict[str, Any], random: Random) -> dict[str, Any]:
+    """Add a property or an error that is disputed."""
+    if isinstance(value.get("properties"), dict):
+        more = {random.choice(("a", "z", "constructor")): random.choice(_ODD)}
+        return {**value, "properties": {**value["properties"], **more}}
+    return {**value, "errors": [{"name": random.choice(("", "not found", "Gone"))}]}
+
+
 def _with(value: dict[str, Any], random: Random) -> dict[str, Any]:
-    name = random.choice(list(_VALUES))
+    kind = "lexicon" if "lexicon" in value else str(value.get("type"))
+    fitting = [name for name in KEYWORDS.get(kind, ()) if name in _VALUES]
+    name = random.choice(fitting if fitting and random.random() < 0.7 else list(_VALUES))
     return {**value, name: random.choice([v for v in _VALUES[name] if v is not ABSENT])}
 
 

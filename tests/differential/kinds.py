@@ -15,6 +15,7 @@ from publisher import data, lexicon, syntax
 from publisher.findings import Finding, has_errors
 from publisher.lexicon.catalog import Profile
 from tests.differential.compare import Excuse, Verdict
+from tests.differential.document_excuses import DOCUMENTS
 from tests.differential.peers import Peers, Verdicts
 from tests.differential.record_excuses import RECORDS, UNABLE
 from tests.differential.records import Record
@@ -121,6 +122,39 @@ class Records:
     def shown(self, input: Record) -> str:
         """Return the collection, the record key and the record."""
         return _short(f"{input.nsid} {input.rkey!a} {input.text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Lexicon documents as JSON, each by itself."""
+
+    peers: Peers
+
+    def judge(self, inputs: Sequence[str]) -> list[list[Verdict]]:
+        """Return each document's verdicts."""
+        answers = self.peers.documents(list(inputs))
+        said = [_errors(_faults(text)) for text in inputs]
+        return [
+            _verdicts(answers, index, dict.fromkeys(answers, ours_))
+            for index, ours_ in enumerate(said)
+        ]
+
+    def excuses(self, _input: str, _verdict: Verdict) -> Sequence[Excuse[str]]:
+        """Return the excuses of documents."""
+        return DOCUMENTS
+
+    def shown(self, input: str) -> str:
+        """Return the document."""
+        return _short(input)
+
+
+def _faults(text: str) -> list[Finding]:
+    try:
+        document: object = data.loads(text)
+    except data.DataError as error:
+        return error.findings
+    # Any JSON value is taken, though the signature asks for an object.
+    return lexicon.check(document)  # type: ignore[arg-type]
 
 
 def _explained(verdict: Verdict, record: Record) -> Verdict:
