@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from tests.differential.compare import Excuse
 from tests.differential.record_excuses import SAFE
-from tests.differential.tree import Raw, TwiceError, read, write
+from tests.differential.tree import TwiceError, integer, read, write
 
 FORM: Final = frozenset({"lex-document", "lexicon"})
 """Look at each keyword by itself."""
@@ -261,17 +261,10 @@ def _with_key(node: Node) -> dict[str, Any]:
 def _in_order(node: Node) -> dict[str, Any]:
     body = node.body
     for least, most in _PAIRS:
-        low, high = _integer(body.get(least)), _integer(body.get(most))
+        low, high = integer(body.get(least)), integer(body.get(most))
         if low is not None and high is not None and low > high:
             body = {key: item for key, item in body.items() if key != least}
     return body
-
-
-def _integer(value: Any) -> int | None:
-    """Return what is an integer, also where it is written as 1.0."""
-    if isinstance(value, Raw) and float(value.text).is_integer():
-        return int(float(value.text))
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _without_empty_enum(node: Node) -> dict[str, Any]:
@@ -305,15 +298,15 @@ def _breaks(value: Any, node: Node) -> bool:
             _within(body, size, name)
             for size, name in ((len(value.encode()), "Length"), (len(value), "Graphemes"))
         )
-    number = _integer(value)
-    lowest, highest = _integer(body.get("minimum")), _integer(body.get("maximum"))
+    number = integer(value)
+    lowest, highest = integer(body.get("minimum")), integer(body.get("maximum"))
     return number is not None and (
         (lowest is not None and number < lowest) or (highest is not None and number > highest)
     )
 
 
 def _within(body: dict[str, Any], size: int, name: str) -> bool:
-    least, most = _integer(body.get(f"min{name}")), _integer(body.get(f"max{name}"))
+    least, most = integer(body.get(f"min{name}")), integer(body.get(f"max{name}"))
     return (least is None or size >= least) and (most is None or size <= most)
 
 
@@ -323,7 +316,7 @@ def _without_known_values(node: Node) -> dict[str, Any]:
 
 
 def _not_negative_lengths(node: Node) -> dict[str, Any]:
-    return _without(node, *[name for name in _LENGTHS if (_integer(node.body.get(name)) or 0) < 0])
+    return _without(node, *[name for name in _LENGTHS if (integer(node.body.get(name)) or 0) < 0])
 
 
 def _safe(node: Node) -> dict[str, Any]:
@@ -333,7 +326,7 @@ def _safe(node: Node) -> dict[str, Any]:
 def _largest(value: Any) -> int:
     """Return the largest integer of a value or list without its sign, 0 if there is none."""
     given = value if isinstance(value, list) else [value]
-    return max([abs(_integer(each) or 0) for each in given], default=0)
+    return max([abs(integer(each) or 0) for each in given], default=0)
 
 
 def _whole(text: str) -> str:
@@ -355,7 +348,7 @@ def _from_zero(node: Node) -> dict[str, Any]:
 def _least(value: Any) -> int:
     """Return the least integer of a value or list, 0 if there is none."""
     given = value if isinstance(value, list) else [value]
-    return min([_integer(each) or 0 for each in given], default=0)
+    return min([integer(each) or 0 for each in given], default=0)
 
 
 _NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,62}")
@@ -435,7 +428,7 @@ def _accepting(node: Node) -> dict[str, Any]:
 
 
 def _without_revision(node: Node) -> dict[str, Any]:
-    negative = node.slot == "lexicon" and (_integer(node.body.get("revision")) or 0) < 0
+    negative = node.slot == "lexicon" and (integer(node.body.get("revision")) or 0) < 0
     return _without(node, "revision") if negative else node.body
 
 

@@ -12,7 +12,7 @@ from tests.differential import records, strings, values
 from tests.differential.compare import Excuse
 from tests.differential.records import Record
 from tests.differential.string_excuses import ALL, LENIENT, NOT_STRICT, STRINGS
-from tests.differential.tree import UNDECLARED, Lexicons, Raw, Schema, Site, mended, write
+from tests.differential.tree import UNDECLARED, Lexicons, Raw, Schema, Site, integer, mended, write
 
 Mend: TypeAlias = Callable[[Site, Lexicons], object]
 SAFE: Final = 2**53 - 1
@@ -101,18 +101,9 @@ def _rounded(site: Site, _lexicons: Lexicons) -> object:
     return int(number) if number.is_integer() else site.value
 
 
-def _integer(site: Site) -> int | None:
-    """Return the integer at the site, 2^64 for what is far beyond."""
-    if isinstance(site.value, Raw):
-        number = float(site.value.text)
-        return 2**64 if number in {float("inf"), float("-inf")} else None
-    is_integer = isinstance(site.value, int) and not isinstance(site.value, bool)
-    return site.value if is_integer else None
-
-
 def _within(limit: int) -> Mend:
     def mend(site: Site, lexicons: Lexicons) -> object:
-        number = _integer(site)
+        number = integer(site.value)
         if number is None or abs(number) <= limit:
             return site.value
         return _fine(site, lexicons) if site.schema["type"] == "integer" else 1
@@ -293,7 +284,7 @@ def _legacy(site: Site, lexicons: Lexicons) -> object:
 
 def _above_minimum(site: Site, lexicons: Lexicons) -> object:
     """Put a valid integer for one below a minimum of 0 or less."""
-    number = _integer(site)
+    number = integer(site.value)
     minimum = site.schema.get("minimum", 1)
     return site.value if number is None or not number < minimum <= 0 else _fine(site, lexicons)
 
@@ -336,7 +327,7 @@ def _untyped(site: Site, _lexicons: Lexicons) -> object:
 
 def _not_negative(site: Site, lexicons: Lexicons) -> object:
     """Put a valid integer for one below 0 where only a maximum is set."""
-    number, schema = _integer(site), site.schema
+    number, schema = integer(site.value), site.schema
     negative = number is not None and number < 0 and "maximum" in schema and "minimum" not in schema
     return _fine(site, lexicons) if negative else site.value
 
@@ -359,10 +350,10 @@ def _acceptable(site: Site, lexicons: Lexicons) -> object:
     if schema["type"] != "blob" or not isinstance(value, dict):
         return value
     wrong = set()
-    mime_type, size = value.get("mimeType"), value.get("size")
+    mime_type, size = value.get("mimeType"), integer(value.get("size"))
     if isinstance(mime_type, str) and not _accepts(schema.get("accept", ["*/*"]), mime_type):
         wrong.add("mimeType")
-    if isinstance(size, int) and not 0 <= size <= schema.get("maxSize", size):
+    if size is not None and not 0 <= size <= schema.get("maxSize", size):
         wrong.add("size")
     fine = _fine(site, lexicons)
     return {**value, **{field: fine[field] for field in wrong}} if wrong else value

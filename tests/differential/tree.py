@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -38,6 +39,16 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(tree) < len(pairs):
         raise TwiceError
     return tree
+
+
+def integer(value: object) -> int | None:
+    """Return what is a whole number, also where it is written as 1.0 or 1e2; 2^64 for infinity."""
+    if isinstance(value, Raw):
+        number = float(value.text)
+        if math.isinf(number):
+            return 2**64
+        return int(number) if number.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def write(tree: object) -> str:
