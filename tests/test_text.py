@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,26 @@ def test_words_without_markup_come_out_as_they_went_in(words: list[str]) -> None
 @given(st.text(st.sampled_from("ab \n\t-*_#>`~[]()!<&;|:\\^1.\"'"), max_size=60))
 def test_no_text_breaks_it_and_nothing_starts_with_a_gap(markdown: str) -> None:
     assert not plain_text(f"<!-- x -->\n\nfirst\n\n{markdown}").startswith("\n")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<p ",
+        '<p "',
+        "</p ",
+        "<script>",
+        "<style>",
+        "<template>",
+        "</template>",
+        "<!--",
+        "<?",
+        "<!d ",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "<div>\n"])
+def test_html_that_is_never_closed_is_read_in_linear_time(before: str, piece: str) -> None:
+    text = before + piece * (100_000 // len(piece))
+    start = time.process_time()
+    plain_text(text)
+    assert time.process_time() - start < 5  # 0.1 s; with the square of the text, a minute

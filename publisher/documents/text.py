@@ -42,13 +42,13 @@ _SPACES = re.compile(r"[ \t\n\r\f]+")
 _UNSEEN = re.compile(
     r"<!--(?:-?>|.*?(?:-->|\Z))|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL
 )  # where CommonMark ends them: html.parser ends some earlier, and each version differently
-_TAG_END = r"""(?:[^>"']++|"[^"]*+"|'[^']*+')*+>"""
-_TAG_OR_SILENT = re.compile(
-    rf"<(script|style)(?=[\s/>]){_TAG_END}.*?</\1\s*>"
-    rf"|<template(?=[\s/>]){_TAG_END}(?:(?!<template[\s/>]).)*?</template\s*>"
-    rf"|(?P<tag></?[a-z]{_TAG_END})",
-    re.DOTALL | re.IGNORECASE,
-)
+_WHOLE = r"""<(/?)([a-z][^\s/<>"']*)(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>"""
+_TAG = re.compile(_WHOLE, re.IGNORECASE)
+# html.parser would look for the end of such a tag again and again.
+_UNCLOSED = re.compile(rf"(?!{_WHOLE})<(?=/?[a-z])", re.IGNORECASE)
+_CLOSED = {
+    name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style", "template")
+}
 _BLOCK_NAMES = (
     "address article aside blockquote caption dd details dialog div dl dt fieldset figcaption "
     "figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol option p pre "
@@ -254,13 +254,31 @@ def _html_text(html: str, *, collapse: bool) -> str:
     if "<" not in html and "&" not in html:
         return html
     parser = _Text(collapse=collapse)
-    parser.feed(_without_silent(_UNSEEN.sub("", html)))
+    parser.feed(_UNCLOSED.sub("&lt;", _without_silent(_UNSEEN.sub("", html))))
     parser.close()
     return "".join(parser.parts)
 
 
 def _without_silent(html: str) -> str:
-    """Drop the elements that show nothing, the innermost first; a tag without its pair stays."""
-    while (less := _TAG_OR_SILENT.sub(lambda match: match["tag"] or "", html)) != html:
-        html = less
-    return html
+    """Drop the elements that show nothing; a tag without its pair stays. Linear in the text."""
+    kept: list[str] = []
+    templates: list[int] = []  # how much was kept before each that is open
+    never_closed: set[str] = set()
+    done = at = 0
+    while tag := _TAG.search(html, at):
+        at, name = tag.end(), tag[2].lower()
+        if name == "template":
+            kept.append(html[done : tag.start()])
+            done = tag.start()
+            if not tag[1]:
+                templates.append(len(kept))
+            elif templates and _CLOSED[name].fullmatch(tag[0]):
+                del kept[templates.pop() :]
+                done = at
+        elif name in {"script", "style"} and not tag[1] and name not in never_closed:
+            if closed := _CLOSED[name].search(html, at):
+                kept.append(html[done : tag.start()])
+                done = at = closed.end()
+            else:
+                never_closed.add(name)
+    return "".join([*kept, html[done:]])
