@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from publisher import data
 from publisher.data import DAG_CBOR, RAW, Cid
@@ -19,7 +21,8 @@ from publisher.lexicon import Catalog, check
 from publisher.lexicon.catalog import Profile
 from publisher.lexicon.language import LexiconFile
 from publisher.lexicon.readers import READERS, findings
-from tests.test_lexicon_files import BAD
+from tests import test_lexicon_files as files
+from tests.test_data import REFUSED
 
 GOLDEN = Path(__file__).parent / "golden" / "findings.txt"
 NSID = "com.example.thing"
@@ -146,6 +149,7 @@ def lines() -> Iterator[str]:
             yield from said(shown(text), error.findings)
     for value in VALUES:
         yield from said(shown(value), data.check(value))
+    yield from cbor()
 
 
 def records() -> Iterator[str]:
@@ -207,8 +211,39 @@ SITES = (
 
 def lexicon_files() -> Iterator[str]:
     """What is said of lexicon files, by the cases of their own tests."""
-    for document, *_ in BAD:
-        yield from said(shown(document.get("defs", document)), check(document))
+    tests = (
+        files.test_a_fault_is_told_once_at_its_place,
+        files.test_a_keyword_that_nothing_obeys_is_an_error,
+        files.test_what_changes_no_rule_is_told_and_leaves_the_file_valid,
+    )
+    for test in tests:
+        for document, *_ in cases(test):
+            yield from said(shown(document.get("defs", document)), check(document))
+
+
+def cases(test: object) -> Any:
+    """Return the rows of a test's table."""
+    marks: list[pytest.Mark] = getattr(test, "pytestmark", [])
+    return marks[0].args[1]
+
+
+def cbor() -> Iterator[str]:
+    """Why blocks are refused, values can't be written, and binary CIDs aren't taken."""
+    for name, block in REFUSED.items():
+        yield f"# {name}\n{reason(data.decode, bytes.fromhex(block))}\n"
+    deep: list[data.Value] = []
+    for _ in range(5_000):
+        deep = [deep]
+    for value in (1.5, "\ud83d", {1: 2}, 2**64, deep):
+        yield f"# {shown(value) if value is not deep else 'deep'}\n{reason(data.encode, value)}\n"
+    yield f"# a CID\n{reason(Cid.decode, b'x')}\n"
+
+
+def reason(read: Callable[[Any], object], given: object) -> str:
+    """Return with what words something is refused."""
+    with pytest.raises((data.InvalidCbor, data.InvalidCid)) as refused:
+        read(given)
+    return str(refused.value)
 
 
 def of(catalog: Catalog, value: object, profile: Profile = "spec") -> list[Finding]:
@@ -229,7 +264,8 @@ def said(what: str, found_here: list[Finding]) -> Iterator[str]:
 
 def test_validation_says_what_it_said() -> None:
     expected = GOLDEN.read_text("utf-8").splitlines(keepends=True)
-    assert list(difflib.unified_diff(expected, list(lines()), n=1)) == []
+    said_now = "".join(lines()).splitlines(keepends=True)
+    assert list(difflib.unified_diff(expected, said_now, n=1)) == []
 
 
 if __name__ == "__main__":
