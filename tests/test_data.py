@@ -724,6 +724,13 @@ def test_a_value_of_any_depth_is_refused_and_not_a_crash() -> None:
     assert places(check(deep)) == [("/0" * 32, "depth")]
 
 
+@pytest.mark.parametrize("head", ["81", "a160"])
+def test_a_block_may_be_256_deep(head: str) -> None:
+    assert decode(bytes.fromhex(head * 256 + "00"))
+    with pytest.raises(InvalidCbor, match="256"):
+        decode(bytes.fromhex(head * 257 + "00"))
+
+
 @pytest.mark.parametrize(("key", "code"), [("$link", "link-form"), ("$bytes", "bytes-form")])
 def test_a_map_that_json_would_read_as_something_else_is_a_fault(key: str, code: str) -> None:
     assert places(check({"a": decode(encode({key: "YQ"}))})) == [("/a", code)]
