@@ -430,6 +430,63 @@ def test_a_dangling_member_fails_only_the_value_that_names_it() -> None:
     assert judge(lexicons, f={"$type": f"{NSID}#gone"}) == [("/f", "ref-dangling")]
 
 
+def test_all_faults_of_one_value_are_told() -> None:
+    limits = {"minimum": 0, "maximum": 5, "enum": [1, 2], "const": 1}
+    assert judge(of_field({**INT, **limits}), f=-1) == [
+        *(("/f", "minimum"), ("/f", "enum"), ("/f", "const"))
+    ]
+    assert judge(of_field({**INT, **limits}), f=2**63) == [
+        *(("/f", "integer-range"), ("/f", "maximum"), ("/f", "enum"), ("/f", "const"))
+    ]
+    text = {**STRING, "minLength": 2, "format": "did", "enum": ["x"], "const": "x"}
+    assert judge(of_field(text), f="a") == [
+        *(("/f", "format"), ("/f", "too-short"), ("/f", "enum"), ("/f", "const"))
+    ]
+    assert judge(of_field(IMAGE), f=blob(mimeType="a/b", size=11)) == [
+        *(("/f/mimeType", "blob-type"), ("/f/size", "blob-size"))
+    ]
+
+
+def test_the_profile_of_a_reader_holds_collection_and_record_key_too() -> None:
+    lexicons = catalog(lexicon({"main": record({}, key="tid")}))
+    verdict = lexicons.validate({"$type": NSID}, nsid=NSID, rkey="self", profile="leaflet")
+    assert places(verdict.findings) == [("", "rkey")]
+    other = {"$type": "com.example.other"}
+    assert lexicons.validate(other, nsid=NSID, profile="bluesky").status == "invalid"
+    blob_of_nodes = {"$type": NSID, "x": blob(ref=LINK)}
+    assert lexicons.validate(blob_of_nodes, profile="bluesky").status == "invalid"
+
+
+def test_a_record_of_an_unknown_collection_is_held_to_its_name() -> None:
+    verdict = of_field(INT).validate({"$type": NSID}, nsid="com.example.unheard")
+    assert places(verdict.findings) == [("/$type", "record-type"), ("", "lexicon-unknown")]
+    assert verdict.status == "invalid"
+    deep = {"$type": "com.example.unheard", "x": objects(31)}
+    assert of_field(INT).validate(deep).status == "unknown"
+    assert of_field(INT).validate({**deep, "x": objects(32)}).status == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a" * 38, "'" + "a" * 38 + "'"),
+        ("a" * 39, "'" + "a" * 35 + "…'"),
+        ("a" * 5000, "'" + "a" * 35 + "…'"),
+        ([1] * 20, "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,…]"),
+        (b"ab", "b'ab'"),
+    ],
+)
+def test_a_value_is_shown_in_40_characters(value: object, shown: str) -> None:
+    assert leaves.short(value) == shown
+
+
+def test_a_remedy_lists_a_dozen_of_many_values() -> None:
+    for count, end in ((12, "11"), (13, "11, …")):
+        lexicons = of_field({**INT, "enum": list(range(count))})
+        (found,) = lexicons.validate({"$type": NSID, "f": 99}).findings
+        assert found.remedy.endswith(end)
+
+
 def test_a_ref_to_a_token_is_the_name_of_the_token() -> None:
     ref = {"type": "ref", "ref": "#kind"}
     lexicons = of_field(ref, kind={"type": "token"})
@@ -703,6 +760,7 @@ DEEP_ONES: list[tuple[Schema, Callable[[int], object]]] = [
         for make in (lists, objects)
     ),
     ({"type": "array", "items": INT}, lists),
+    ({"type": "ref", "ref": "#list"}, lists),
     ({"type": "array", "items": {"type": "array", "items": STRING}}, lists),
     ({"type": "array", "items": {"type": "unknown"}}, lambda count: [objects(count - 1)]),
     ({"type": "array", "items": INT}, objects),
@@ -737,6 +795,7 @@ def test_a_record_may_be_32_deep_whatever_looks_at_it(
                 "main": {"type": "record", "key": "any", "record": field},
                 "target": ITSELF,
                 "token": {"type": "token"},
+                "list": {"type": "array", "items": {"type": "ref", "ref": "#list"}},
             }
         ),
         THING,

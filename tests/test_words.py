@@ -7,7 +7,9 @@ Each case is a definition of the field `f` and values that break it. After a cha
 from __future__ import annotations
 
 import difflib
+import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ import pytest
 
 from publisher import data
 from publisher.data import DAG_CBOR, RAW, Cid
+from publisher.errors import LexiconError
 from publisher.findings import Finding
-from publisher.lexicon import Catalog, check
+from publisher.lexicon import Catalog, check, load
 from publisher.lexicon.catalog import Profile
 from publisher.lexicon.language import LexiconFile
 from publisher.lexicon.readers import READERS, findings
@@ -150,6 +153,7 @@ def lines() -> Iterator[str]:
     for value in VALUES:
         yield from said(shown(value), data.check(value))
     yield from cbor()
+    yield from folders_of_lexicons()
 
 
 def records() -> Iterator[str]:
@@ -219,6 +223,30 @@ def lexicon_files() -> Iterator[str]:
     for test in tests:
         for document, *_ in cases(test):
             yield from said(shown(document.get("defs", document)), check(document))
+
+
+def folders_of_lexicons() -> Iterator[str]:
+    """What is said of files beside each other, and of folders that can't be read."""
+    thing = {"lexicon": 1, "id": NSID, "defs": {"main": OBJECT}}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in (
+            ("com/example/other.json", json.dumps(thing)),
+            ("com/example/thing.json", json.dumps(thing)),
+            ("no.json", "{"),
+            ("twice.json", '{"lexicon": 1, "lexicon": 1}'),
+        ):
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        text = "".join(said("a folder", load(folder).findings))
+        with pytest.raises(LexiconError) as refused:
+            load(Path(folder, "gone"))
+        Path(folder, "folder.json").mkdir()
+        with pytest.raises(LexiconError) as unreadable:
+            load(folder)
+    for error in (refused.value, unreadable.value):
+        text += f"{error.message} → {error.remedy}\n"
+    yield text.replace(folder, "FOLDER")
 
 
 def cases(test: object) -> Any:

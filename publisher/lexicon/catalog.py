@@ -85,7 +85,7 @@ class Catalog:
             if collection:
                 findings.append(_unknown_lexicon(collection))
             return _verdict(findings, profile, "unknown")
-        findings = check(value) or []
+        findings = check(value, 0) or []
         if name != collection:
             findings = _record_type(value, nsid) + findings
         if rkey is not None and (reason := rkey_fault(kind, rkey)):

@@ -44,6 +44,8 @@ def compile_def(definition: object, scope: Scope) -> Check:  # noqa: C901  # a t
     match definition:
         case lex.StringDef():
             return leaves.string(definition)
+        case lex.TokenDef():  # one without a name: whoever refers to a name holds to that
+            return leaves.string(lex.StringDef(type="string"))
         case lex.IntegerDef():
             return leaves.integer(definition)
         case lex.BooleanDef():
@@ -56,8 +58,6 @@ def compile_def(definition: object, scope: Scope) -> Check:  # noqa: C901  # a t
             return leaves.blob(definition)
         case lex.UnknownDef():
             return leaves.unknown
-        case lex.TokenDef():
-            return leaves.token
         case lex.ArrayDef():
             return _array(definition, scope)
         case lex.ObjectDef():
@@ -76,7 +76,7 @@ def _array(definition: lex.ArrayDef, scope: Scope) -> Check:
     check_item = compile_def(definition.items, scope)
     within = leaves.items_within(definition)
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if not isinstance(value, list):
             return wrong_type("an array", value, depth)
         if depth >= MAX_DEPTH:
@@ -95,7 +95,7 @@ def _object(definition: lex.ObjectDef, scope: Scope) -> Check:
     checks["$type"] = _type_name
     check_of, required, nullable = checks.get, definition.required, frozenset(definition.nullable)
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if not isinstance(value, dict) or value.get("$type") == "blob":
             return wrong_type("an object", value, depth)
         if depth >= MAX_DEPTH:
@@ -116,7 +116,7 @@ def _object(definition: lex.ObjectDef, scope: Scope) -> Check:
     return check
 
 
-def _type_name(value: object, depth: int = 0) -> Findings:
+def _type_name(value: object, depth: int) -> Findings:
     """Judge a `$type` by its form alone; who knows what it must be does the rest."""
     if isinstance(value, str) and value and value.isascii() and not value.endswith("#main"):
         return None
@@ -145,7 +145,7 @@ def _ref(definition: lex.RefDef, scope: Scope) -> Check:
     name = scope.full_name(definition.ref)
     target: Check | None = None
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         nonlocal target
         if target is None:  # the first value: by now every lexicon is there
             target = _target(name, scope)
@@ -155,11 +155,12 @@ def _ref(definition: lex.RefDef, scope: Scope) -> Check:
 
 
 def _target(name: str, scope: Scope) -> Check:
-    check, definition = scope.resolve(name), scope.definition(name)
+    definition = scope.definition(name)
+    if isinstance(definition, lex.TokenDef):
+        return leaves.token(name.removesuffix("#main"))
+    check = scope.resolve(name)
     if check is None:
         return _dangling_check(name)
-    if isinstance(definition, lex.TokenDef):
-        return leaves.string(lex.StringDef(type="string", const=name.removesuffix("#main")))
     if not isinstance(definition, (lex.ObjectDef, lex.RecordDef)):
         return check
     return _with_type(name, check, required=isinstance(definition, lex.RecordDef))
@@ -169,7 +170,7 @@ def _dangling_check(name: str) -> Check:
     message = f"the lexicon refers to {name}, which no lexicon file defines"
     dangling = error("ref-dangling", message, "add that lexicon to the folder of lexicons")
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         return dangling + data.check(value, depth)
 
     return check
@@ -182,7 +183,7 @@ def _with_type(name: str, target: Check, *, required: bool) -> Check:
     severity: Severity = "error" if required else "warning"
     allowed = (bare, f"{bare}#main")  # of the second, that it ends in #main is told already
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         found = target(value, depth)
         if not isinstance(value, dict):
             return found
@@ -203,7 +204,7 @@ def _union(definition: lex.UnionDef, scope: Scope) -> Check:
     }
     known: dict[str, Check] = {}
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if not isinstance(value, dict):
             return wrong_type("one object with a $type", value, depth)
         name = value.get("$type")
@@ -239,7 +240,7 @@ def _member(name: str, scope: Scope) -> Check | None:
 def _as_hints(target: Check) -> Check:
     """Judge by a lexicon that the union doesn't list: all but faults of the data are hints."""
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         found = target(value, depth)
         if not found:
             return None

@@ -95,7 +95,7 @@ def _possible(node: Node) -> Iterator[Finding]:
 
 def _refused(definition: object, value: object, place: Place) -> Iterator[Finding]:
     check = compile_def(definition, Scope("", _nothing, _nothing))
-    for found in check(value) or []:
+    for found in check(value, 0) or []:
         message = f"the definition itself refuses it: {found.message}"
         pointer = pointer_to(*place)
         yield Finding(pointer, "lexicon-value", message, found.severity, found.remedy)

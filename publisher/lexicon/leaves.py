@@ -22,7 +22,7 @@ Findings: TypeAlias = list[Finding] | None
 class Check(Protocol):
     """Judges a value that stands `depth` containers deep: None, or findings with places in it."""
 
-    def __call__(self, value: object, depth: int = 0, /) -> Findings:
+    def __call__(self, value: object, depth: int, /) -> Findings:
         """Return what is wrong, also with the data model."""
         ...
 
@@ -116,7 +116,7 @@ def string(definition: lex.StringDef) -> Check:
     """Return the check of a string."""
     rule = _together(list(_rules(definition)))
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if not isinstance(value, str):
             return wrong_type("a string", value, depth)
         if value.isascii() or is_text(value):
@@ -243,7 +243,7 @@ def integer(definition: lex.IntegerDef) -> Check:
     minimum, maximum = definition.minimum, definition.maximum
     enum, const = definition.enum, definition.const
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if isinstance(value, bool) or not isinstance(value, int):
             return wrong_type("an integer", value, depth)
         findings = data.check(value)
@@ -264,7 +264,7 @@ def boolean(definition: lex.BooleanDef) -> Check:
     """Return the check of true or false."""
     const = definition.const
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if not isinstance(value, bool):
             return wrong_type("true or false", value, depth)
         if const is not None and value is not const:
@@ -279,7 +279,7 @@ def raw_bytes(definition: lex.BytesDef) -> Check:
     """Return the check of bytes."""
     within = _within(_LENGTH, _BYTES, *_bounds(definition.minLength, definition.maxLength))
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if not isinstance(value, bytes):
             return wrong_type('bytes ({"$bytes": base64})', value, depth)
         return within(len(value))
@@ -292,7 +292,7 @@ def items_within(definition: lex.ArrayDef) -> Callable[[int], Findings]:
     return _within(_LENGTH, _ITEMS, *_bounds(definition.minLength, definition.maxLength))
 
 
-def cid_link(value: object, depth: int = 0) -> Findings:
+def cid_link(value: object, depth: int) -> Findings:
     """Take a link."""
     return None if isinstance(value, Cid) else wrong_type('a link ({"$link": CID})', value, depth)
 
@@ -303,7 +303,7 @@ def blob(definition: lex.BlobDef) -> Check:
     max_size = sys.maxsize if definition.maxSize is None else definition.maxSize
     accepted = _accepted(accept)
 
-    def check(value: object, depth: int = 0) -> Findings:
+    def check(value: object, depth: int) -> Findings:
         if not isinstance(value, dict) or value.get("$type") != "blob":
             return _no_blob(value, depth)
         findings = [] if is_sound_type(value) else data.check(value, depth)
@@ -334,15 +334,13 @@ def _no_blob(value: object, depth: int) -> list[Finding]:
     return wrong_type("a blob", value, depth)
 
 
-def unknown(value: object, depth: int = 0) -> Findings:
+def unknown(value: object, depth: int) -> Findings:
     """Take any object that is no blob."""
     if isinstance(value, dict) and value.get("$type") != "blob":
         return undeclared(value, depth)
     return wrong_type("an object", value, depth)
 
 
-def token(value: object, depth: int = 0) -> Findings:
-    """Take the name of a token."""
-    if not isinstance(value, str):
-        return wrong_type("a string", value, depth)
-    return data.check(value) or None
+def token(name: str) -> Check:
+    """Return the check of a token's name, which is all there is of it."""
+    return string(lex.StringDef(type="string", const=name))
