@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: test demo bench fuzz differential format clean
+.PHONY: test demo bench fuzz differential mutants format clean
 
 test: $(VENV)/test.stamp
 	$(BIN)/ruff format --check
@@ -32,6 +32,13 @@ fuzz: $(VENV)/test.stamp
 # Minutes of what tests/test_differential.py does in seconds.
 differential: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/differential.py
+
+# Ten minutes and more: every small change to data and lexicon that the tests could miss.
+mutants: $(VENV)/test.stamp
+	$(INSTALL) --editable '.[test,mutation]'
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/python -m tests.mutation.report
 
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix
