@@ -448,8 +448,10 @@ def completion(shell: str) -> None:
 def main() -> None:
     """Run the command line and exit with its status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    gc.set_threshold(100_000)  # many values are made and few cycles: a tenth of all time otherwise
-    sys.exit(_run())
+    gc.set_threshold(1_000_000)  # many values and hardly a cycle: looking for one is a tenth of all
+    status = _run()
+    gc.freeze()  # nor at the exit
+    sys.exit(status)
 
 
 def _run() -> int:

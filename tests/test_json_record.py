@@ -143,6 +143,13 @@ def test_the_nearest_file_counts() -> None:
     assert blob.path == near
 
 
+def test_a_blob_is_found_however_its_type_is_spelled() -> None:
+    text = json.dumps({**RECORD, "coverImage": BLOB}).replace("blob", "\\u0062lob")
+    found = reading(text).document
+    assert found
+    assert [blob.cid for blob in found.blobs] == [CID]
+
+
 def test_blobs_anywhere_in_the_record_are_needed_once() -> None:
     put(f"content/blobs/{CID}", PNG)
     nested = {"$type": "com.example.gallery", "images": [{"image": BLOB}, {"image": BLOB}]}

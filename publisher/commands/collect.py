@@ -8,17 +8,18 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from publisher import lexicon
-from publisher.commands.cores import cores, spread
-from publisher.commands.judge import Checked, Judge, located
+from publisher.commands.cores import spread
+from publisher.commands.judge import Checked, Claims, Judge, Status, located
 from publisher.config import Config
 from publisher.documents import DOCUMENT, READERS, Context, Source, find, source_of
 from publisher.errors import SourceError
 from publisher.findings import Finding
 from publisher.lexicon import Catalog
 from publisher.progress import Progress
+from publisher.record import Record
 from publisher.resources import bundled
 
 Item = TypeVar("Item")
@@ -108,11 +109,15 @@ def collect(
 
 def _judged(
     judge: Judge, found: Sequence[tuple[Source, Context]], progress: Progress
-) -> Iterable[list[Checked]]:
-    if len(found) <= _ALONE or cores() == 1:
-        return ([judge.file(source, context)] for source, context in found)
+) -> Iterator[list[Checked]]:
+    if len(found) <= _ALONE:
+        yield from ([judge.file(source, context)] for source, context in found)
+        return
     starts = range(0, len(found), _PIECE)
-    return spread(_files, starts, progress, begin=partial(_set_work, judge, found))
+    told = spread(_files, starts, progress, begin=partial(_set_work, judge, found))
+    for start, results in zip(starts, told, strict=True):
+        named = zip(found[start : start + _PIECE], results, strict=True)
+        yield [Checked(source.path, source.key, *rest) for (source, _), rest in named]
 
 
 def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -139,15 +144,19 @@ def the_judge() -> Judge:
 _found: list[tuple[Source, Context]] = []
 """All files, so that a piece of the work is only a number."""
 
+_Told: TypeAlias = tuple[Status, Record | None, tuple[Finding, ...], Claims | None, str | None]
+"""What is sent back of a file: its path and key are known here."""
+
 
 def _set_work(judge: Judge, found: Sequence[tuple[Source, Context]]) -> None:
     set_judge(judge)
     _found[:] = found
 
 
-def _files(start: int) -> list[Checked]:
+def _files(start: int) -> list[_Told]:
     piece = _found[start : start + _PIECE]
-    return [the_judge().file(source, context) for source, context in piece]
+    files = (the_judge().file(source, context) for source, context in piece)
+    return [(file.status, file.record, file.findings, file.claims, file.cid) for file in files]
 
 
 def _without_duplicates(checked: list[Checked]) -> list[Checked]:

@@ -36,9 +36,13 @@ def spread(
 ) -> Iterator[Result]:
     """Yield `work(item)` for each item, in order; only a few items are held at a time.
 
-    Each process runs `begin` first. `work`, `begin`, items and results must be picklable. What
-    `work` raises is raised here, when it is the item's turn.
+    Each process runs `begin` first; on one core that is this one. `work`, `begin`, items and
+    results must be picklable. What `work` raises is raised here, when it is the item's turn.
     """
+    if cores() == 1:
+        begin()
+        yield from map(work, items)
+        return
     # A fork is ready at once; it is safe on Linux while no other thread runs (the bar's is paused).
     method = "fork" if sys.platform == "linux" else "spawn"
     context = multiprocessing.get_context(method)
@@ -46,7 +50,7 @@ def spread(
     with ProcessPoolExecutor(cores(), context, _begin, (begin,)) as pool:
         try:
             with progress.paused():
-                pool.submit(_nothing).result()
+                pool.submit(_nothing)
             for item in items:
                 waiting.append(pool.submit(work, item))
                 if len(waiting) >= _AHEAD * cores():

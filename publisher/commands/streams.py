@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from publisher.commands.collect import pieces, set_judge, the_judge
-from publisher.commands.cores import cores, spread
+from publisher.commands.cores import spread
 from publisher.commands.judge import Checked, Judge
 from publisher.errors import SourceError
 from publisher.findings import Finding
@@ -90,12 +90,7 @@ def _spread(
 ) -> Iterator[Checked]:
     work = partial(_judge_lines, path)
     found = pieces(_lines(path, content), _PIECE)
-    if cores() == 1:
-        set_judge(judge)
-        parts: Iterator[list[Checked]] = map(work, found)
-    else:
-        parts = spread(work, found, progress, begin=partial(set_judge, judge))
-    for part in parts:
+    for part in spread(work, found, progress, begin=partial(set_judge, judge)):
         yield from part
 
 

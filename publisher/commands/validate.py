@@ -61,7 +61,8 @@ class ValidateReport:
     def _counted(self, files: Iterable[Checked]) -> Iterator[Checked]:
         for file in files:
             self.counts[file.status] += 1
-            self.severities.update(finding.severity for finding in file.findings)
+            for finding in file.findings:
+                self.severities[finding.severity] += 1
             yield file
 
     @property

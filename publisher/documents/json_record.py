@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from publisher.data import Cid, Value, blob_refs
 from publisher.documents.cover import read_cover
 from publisher.documents.model import DOCUMENT, Blob, Context, Document, Reading, Source
 from publisher.findings import Finding
+
+_parse_nsid = lru_cache(maxsize=1_000)(syntax.parse_nsid)  # a folder has few collections
 
 
 def read_json(source: Source, content: bytes, context: Context) -> Reading:
@@ -26,12 +29,14 @@ def read_json(source: Source, content: bytes, context: Context) -> Reading:
         return Reading(source, None, (*findings, *_skipped(source)))
     name = str(value["$type"])
     try:
-        collection = syntax.parse_nsid(name)
+        collection = _parse_nsid(name)
     except syntax.InvalidSyntax as error:
         finding = Finding("/$type", "record-type", f"{name!r} {error}", "error")
         return Reading(source, None, (*findings, finding))
     cover = list(_cover(value, source, context, findings))
-    blobs = [*_blobs(value, source, context, findings), *cover]  # the cover's own file is known
+    blobs = cover
+    if b"blob" in content or b"\\u" in content:  # letters may be escaped
+        blobs = [*_blobs(value, source, context, findings), *cover]  # the cover's own file is known
     document = Document(
         source,
         collection,
