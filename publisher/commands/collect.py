@@ -161,21 +161,20 @@ def _files(start: int) -> list[_Told]:
 
 def _without_duplicates(checked: list[Checked]) -> list[Checked]:
     """Mark documents of one site that share a path, or an id: each names the other."""
-    groups: dict[object, list[Checked]] = {}
+    first: dict[_Place, Checked] = {}
+    groups: dict[_Place, list[Checked]] = {}
     for item in checked:
-        claims = item.claims
-        if claims is None:
-            continue
-        if claims.collection == DOCUMENT and isinstance(claims.path, str):
-            groups.setdefault(("path", claims.site, claims.path), []).append(item)
-        groups.setdefault(("key", claims.key), []).append(item)
-        for collection, rkey in claims.named:
-            groups.setdefault(("rkey", collection, rkey), []).append(item)
+        for place in _places(item.claims) if item.claims else ():
+            owner = first.setdefault(place, item)
+            if owner is not item:
+                groups.setdefault(place, [owner]).append(item)
+    if not groups:
+        return checked
     faults: dict[str, list[Finding]] = {}
-    for kind, group in groups.items():
-        for item in group if len(group) > 1 else []:
-            others = ", ".join(other.key for other in group if other is not item)
-            faults.setdefault(item.key, []).append(_duplicate(kind, others))
+    for place in filter(groups.__contains__, first):
+        for item in groups[place]:
+            others = ", ".join(other.key for other in groups[place] if other is not item)
+            faults.setdefault(item.key, []).append(_duplicate(place, others))
     return [
         located(
             replace(
@@ -193,13 +192,26 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
     ]
 
 
-def _duplicate(kind: object, others: str) -> Finding:
-    if isinstance(kind, tuple) and kind[0] == "path":
-        message = f"{others} has the path {kind[2]} too"
+_Place: TypeAlias = tuple[object, ...]
+"""A claim: its kind, and what is claimed."""
+
+
+def _places(claims: Claims) -> list[_Place]:
+    places: list[_Place] = []
+    if claims.collection == DOCUMENT and isinstance(claims.path, str):
+        places.append(("path", claims.site, claims.path))
+    places.append(("key", claims.key))
+    return [*places, *(("rkey", *named) for named in claims.named)]
+
+
+def _duplicate(place: _Place, others: str) -> Finding:
+    kind, *_, name = place
+    if kind == "path":
+        message = f"{others} has the path {name} too"
         remedy = "give each document its own path or slug"
         return Finding("/path", "duplicate-path", message, "error", remedy)
-    if isinstance(kind, tuple) and kind[0] == "rkey":
-        message = f"{others} names the record {kind[2]} too"
+    if kind == "rkey":
+        message = f"{others} names the record {name} too"
         remedy = "give each document its own rkey, or none"
         return Finding("/rkey", "duplicate-rkey", message, "error", remedy)
     message, remedy = f"{others} has the same id", "give each document its own id"

@@ -196,6 +196,8 @@ class Judge:
 
     def _covers(self, record: Record) -> list[Finding]:
         """Look at the images that a record shows, where their files are here."""
+        if not record.blobs:
+            return []
         files = {blob.cid: blob.path for blob in record.blobs}
         found: list[Finding] = []
         for field in ("coverImage", "icon"):

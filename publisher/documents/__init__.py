@@ -7,7 +7,6 @@ import os
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -68,9 +67,13 @@ def find(folder: Path, *, below: Path | None = None) -> Iterator[Source]:
     pages (`_index.md`), and folders that a pull wrote (they hold `pull.json`), unless `folder` is
     one itself. Raises SourceError.
     """
-    found = sorted(_walk(folder, below or folder), key=lambda found: found[0].key)
+    found = sorted(_walk(folder, below or folder), key=lambda each: each[0].key)
+    if not any(is_link for _, is_link in found):
+        yield from (source for source, _ in found)
+        return
     seen: set[str] = set()
-    for source, real in found:
+    for source, _ in found:
+        real = os.path.realpath(source.path)  # it asks the disk about every part of the path
         if real not in seen:
             seen.add(real)
             yield source
@@ -117,8 +120,8 @@ def _is_not_utf8(name: str) -> bool:
     return False
 
 
-def _walk(folder: Path, below: Path) -> Iterator[tuple[Source, str]]:
-    """Yield the documents below a folder, each with its path without links."""
+def _walk(folder: Path, below: Path) -> Iterator[tuple[Source, bool]]:
+    """Yield the documents below a folder, and whether each is a link."""
     if not folder.is_dir():
         raise SourceError(
             f"{folder}: there is no such folder",
@@ -131,19 +134,14 @@ def _walk(folder: Path, below: Path) -> Iterator[tuple[Source, str]]:
         start = min(starts)
         starts.remove(start)
         if os.path.realpath(start) not in seen:
-            for opened in _walk_one(start, seen, starts, is_root=start == str(folder)):
-                yield from _documents(opened, below)
+            for parent, entries in _walk_one(start, seen, starts, is_root=start == str(folder)):
+                yield from _documents(entries, parent.absolute(), below)
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    path: Path
-    real: str  # without links
-    others: list[Entry]  # that are no folders
-
-
-def _walk_one(start: str, seen: set[str], links: list[str], *, is_root: bool) -> Iterator[_Folder]:
-    """Yield the folders from one on; links to folders go to `links`."""
+def _walk_one(
+    start: str, seen: set[str], links: list[str], *, is_root: bool
+) -> Iterator[tuple[Path, list[Entry]]]:
+    """Yield the folders from one on, each with what else is in it; links to folders: `links`."""
     waiting = [start]
     while waiting:
         parent = waiting.pop()
@@ -156,7 +154,7 @@ def _walk_one(start: str, seen: set[str], links: list[str], *, is_root: bool) ->
         for entry in folders:
             if not entry.name.startswith(".") and entry.name not in _NO_DOCUMENTS:
                 (links if entry.is_symlink() else waiting).append(entry.path)
-        yield _Folder(Path(parent).absolute(), real, others)
+        yield Path(parent), others
 
 
 def _inside(folder: str) -> tuple[list[Entry], list[Entry]]:
@@ -181,13 +179,12 @@ def _is_folder(entry: Entry) -> bool:
         return False
 
 
-def _documents(folder: _Folder, below: Path) -> Iterator[tuple[Source, str]]:
-    place = _key(folder.path, below)
+def _documents(entries: list[Entry], parent: Path, below: Path) -> Iterator[tuple[Source, bool]]:
+    place = _key(parent, below)
     prefix = "" if place == "." else f"{place}/"
-    for entry in filter(_is_document, folder.others):
+    for entry in filter(_is_document, entries):
         key = prefix + unicodedata.normalize("NFC", entry.name)
-        real = os.path.realpath(entry.path) if entry.is_symlink() else f"{folder.real}/{entry.name}"
-        yield Source(folder.path / entry.name, key), real
+        yield Source(parent / entry.name, key), entry.is_symlink()
 
 
 def _is_document(entry: Entry) -> bool:

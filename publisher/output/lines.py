@@ -101,7 +101,8 @@ def validation(report: ValidateReport) -> Iterator[Line]:
     """Yield the lines of a validation."""
     yield from of_file("lexicons", report.lexicon_findings)
     for file in report.files:
-        yield from of_file(_shown(file), file.findings)
+        if file.findings:  # most have none
+            yield from of_file(_shown(file), file.findings)
     yield _counts(report)
 
 
