@@ -61,7 +61,8 @@ def show(tally: Tally) -> int:
         excused = sum(n for (name, _), n in tally.excused.items() if name == peer)
         unable = sum(n for (name, _), n in tally.unable.items() if name == peer)
         print(f"{peer}: {count:,} agreed, {excused:,} excused, {unable:,} without a verdict")
-    print("\n".join(tally.unexplained))
+    for report in tally.unexplained:
+        print(report)
     print(f"unexplained: {len(tally.unexplained):,}")
     return bool(tally.unexplained)
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 
@@ -92,7 +92,7 @@ def test_a_case_is_made_again_from_its_name() -> None:
     assert campaign.string(3, 25) != campaign.string(4, 25)
 
 
-# What FACTS of the field say of these validators, pinned: accepted, or the peer's first words.
+# What each validator is known for, pinned: it accepts, or its first words.
 ACCEPTED: Final = None
 NO_THEME = "unbuilt: site.standard.publication/record/properties/basicTheme/ref: unsupported type"
 FACTS: Final[Mapping[str, tuple[dict[str, Any], dict[str, str | None]]]] = {
@@ -227,14 +227,14 @@ class Numbers:
         ]
 
     def excuses(self, _input: str, _verdict: Verdict) -> list[Excuse[str]]:
-        return [_without("sevens", "7"), _without("nines", "9")]
+        return [_without("sevens", "refuse", "7"), _without("nines", "take", "9")]
 
     def shown(self, input: str) -> str:
         return f"<{input}>"
 
 
-def _without(row: str, digit: str) -> Excuse[str]:
-    return Excuse(row, frozenset({"peer"}), lambda text: text.replace(digit, "0"))
+def _without(row: str, we: Literal["take", "refuse"], digit: str) -> Excuse[str]:
+    return Excuse(row, we, frozenset({"peer"}), lambda text: text.replace(digit, "0"))
 
 
 @pytest.mark.parametrize(

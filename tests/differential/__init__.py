@@ -13,6 +13,7 @@ Peers, and which of our profiles each is held to:
   `lexicon.check`, which sees one document as they do.
 
 A difference is excused by taking what is disputed out of the input and nothing else: if both sides
-then accept, that was the whole difference. So an excuse for a datetime can't hide a length, and no
-excuse looks at what we answered. Each is named as its row in docs/validation.md.
+then accept, that was the whole difference. So an excuse for a datetime can't hide a length. Each is
+named as its row in docs/validation.md, says which side takes such inputs, and excuses nothing that
+goes the other way.
 """

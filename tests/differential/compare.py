@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 Input = TypeVar("Input")
 
@@ -15,10 +15,12 @@ class Excuse(Generic[Input]):
     """A known difference, and how to take it out of an input.
 
     `settle` takes what is disputed out and leaves the rest, other faults included; an input without
-    it comes back as it is. `row` is one of docs/validation.md, word for word.
+    it comes back as it is. `row` is one of docs/validation.md, word for word; `we` is what we do
+    with such an input where these peers do the opposite.
     """
 
     row: str
+    we: Literal["take", "refuse", "either"]
     peers: frozenset[str]
     settle: Callable[[Input], Input]
 
@@ -37,6 +39,10 @@ class Verdict:
     def differ(self) -> bool:
         """Tell whether one accepts what the other refuses."""
         return self.unable is None and (self.ours is None) != (self.theirs is None)
+
+    def may_be(self, we: str) -> bool:
+        """Tell whether this is the difference of an excuse; what both refuse may be any."""
+        return we == "either" or not self.differ or (we == "take") == (self.ours is None)
 
     @property
     def accepted(self) -> bool:
@@ -142,6 +148,8 @@ def _next(kind: Kind[Input], difference: Difference[Input]) -> tuple[str, Input]
     """Return the first excuse that has something to take out, and what it leaves."""
     for excuse in kind.excuses(difference.left, difference.first):
         if difference.first.peer not in excuse.peers or excuse.row in difference.tried:
+            continue
+        if not difference.verdict.may_be(excuse.we):
             continue
         settled = excuse.settle(difference.left)
         if settled != difference.left:

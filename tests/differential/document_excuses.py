@@ -21,7 +21,6 @@ _LENGTHS: Final = ("minLength", "maxLength", "minGraphemes", "maxGraphemes", "ma
 _PAIRS: Final = (
     ("minLength", "maxLength"),
     ("minGraphemes", "maxGraphemes"),
-    ("minGraphemes", "maxLength"),
     ("minimum", "maximum"),
 )
 _VALUES: Final = ("default", "const", "enum")
@@ -258,13 +257,18 @@ def _with_key(node: Node) -> dict[str, Any]:
     return node.body if node.kind != "record" or usual else {**node.body, "key": "tid"}
 
 
-def _in_order(node: Node) -> dict[str, Any]:
-    body = node.body
-    for least, most in _PAIRS:
-        low, high = integer(body.get(least)), integer(body.get(most))
-        if low is not None and high is not None and low > high:
-            body = {key: item for key, item in body.items() if key != least}
-    return body
+def _in_order(*pairs: tuple[str, str]) -> Mend:
+    """Return what takes out a lower limit that is above its upper one."""
+
+    def mend(node: Node) -> dict[str, Any]:
+        body = node.body
+        for least, most in pairs:
+            low, high = integer(body.get(least)), integer(body.get(most))
+            if low is not None and high is not None and low > high:
+                body = {key: item for key, item in body.items() if key != least}
+        return body
+
+    return mend
 
 
 def _without_empty_enum(node: Node) -> dict[str, Any]:
@@ -496,59 +500,104 @@ def _plain_permission(node: Node) -> dict[str, Any]:
 
 
 DOCUMENTS: Final = (
-    Excuse("lexicon file: an array in an array", ALL, at_nodes(_flat_items)),
-    Excuse("lexicon file: a property named `constructor`", ATCUTE, at_nodes(_without_constructor)),
-    Excuse("lexicon file: const and enum together", ATCUTE, at_nodes(_said_once)),
-    Excuse("lexicon file: names of definitions and properties", ALL, at_nodes(_plainly_named)),
-    Excuse("lexicon file: an encoding", ALL, at_nodes(_plain_encoding)),
-    Excuse("lexicon file: an error without a name", ALL, at_nodes(_named_error)),
-    Excuse("lexicon file: an enum of nothing", ALL, at_nodes(_without_empty_enum)),
-    Excuse("lexicon file: what a blob accepts", ALL, at_nodes(_accepting)),
-    Excuse("lexicon file: a revision below 0", ATCUTE, at_nodes(_without_revision)),
-    Excuse("lexicon file: a language that is none", LEXICON, at_nodes(_in_languages)),
-    Excuse("lexicon file: an array for a map", ATCUTE, at_nodes(_mapped)),
+    Excuse("lexicon file: an array in an array", "either", ALL, at_nodes(_flat_items)),
+    Excuse(
+        "lexicon file: a property named `constructor`",
+        "refuse",
+        ATCUTE,
+        at_nodes(_without_constructor),
+    ),
+    Excuse("lexicon file: const and enum together", "take", ATCUTE, at_nodes(_said_once)),
+    Excuse(
+        "lexicon file: names of definitions and properties", "either", ALL, at_nodes(_plainly_named)
+    ),
+    Excuse("lexicon file: an encoding", "either", ALL, at_nodes(_plain_encoding)),
+    Excuse("lexicon file: an error without a name", "refuse", ALL, at_nodes(_named_error)),
+    Excuse("lexicon file: an enum of nothing", "refuse", ALL, at_nodes(_without_empty_enum)),
+    Excuse("lexicon file: what a blob accepts", "either", ALL, at_nodes(_accepting)),
+    Excuse("lexicon file: a revision below 0", "take", ATCUTE, at_nodes(_without_revision)),
+    Excuse("lexicon file: a language that is none", "refuse", LEXICON, at_nodes(_in_languages)),
+    Excuse("lexicon file: an array for a map", "refuse", ATCUTE, at_nodes(_mapped)),
     Excuse(
         "lexicon file: a parameter of any type",
+        "take",
         ATCUTE | {"lex-document"},
         at_nodes(_known_parameters),
     ),
-    Excuse("lexicon file: a definition that needs one like itself", ALL, at_nodes(_ending)),
+    Excuse(
+        "lexicon file: a definition that needs one like itself", "refuse", ALL, at_nodes(_ending)
+    ),
     Excuse(
         "lexicon file: knownValues that the definition refuses",
+        "take",
         ATCUTE,
         at_nodes(_without_known_values),
     ),
-    Excuse("lexicon file: a subscription without a message", ALL, at_nodes(_with_message)),
-    Excuse("lexicon file: a permission set that grants nothing", ATCUTE, at_nodes(_granting)),
-    Excuse("lexicon file: what a permission set may grant", ALL, at_nodes(_plain_permission)),
-    Excuse("lexicon file: a token as a field", ALL, at_nodes(_flat("token"))),
-    Excuse("lexicon file: `defs` that is empty", ALL, at_nodes(_some_definition)),
-    Excuse("lexicon file: an object within another or in an array", ALL, at_nodes(_flat("object"))),
-    Excuse("lexicon file: an object without `properties`", FORM, at_nodes(_with_properties)),
-    Excuse("lexicon file: `nullable` that names no property", ALL, at_nodes(_declared)),
-    Excuse("lexicon file: a keyword where nothing obeys it", ALL, at_nodes(_placed)),
-    Excuse("lexicon file: a ref that is none", FORM, at_nodes(_led(_well_formed))),
+    Excuse(
+        "lexicon file: a subscription without a message", "either", ALL, at_nodes(_with_message)
+    ),
+    Excuse(
+        "lexicon file: a permission set that grants nothing", "take", ATCUTE, at_nodes(_granting)
+    ),
+    Excuse(
+        "lexicon file: what a permission set may grant", "either", ALL, at_nodes(_plain_permission)
+    ),
+    Excuse("lexicon file: a token as a field", "take", ALL, at_nodes(_flat("token"))),
+    Excuse("lexicon file: `defs` that is empty", "refuse", ALL, at_nodes(_some_definition)),
+    Excuse(
+        "lexicon file: an object within another or in an array",
+        "take",
+        ALL,
+        at_nodes(_flat("object")),
+    ),
+    Excuse(
+        "lexicon file: an object without `properties`", "take", FORM, at_nodes(_with_properties)
+    ),
+    Excuse("lexicon file: `nullable` that names no property", "refuse", ALL, at_nodes(_declared)),
+    Excuse("lexicon file: a keyword where nothing obeys it", "refuse", ALL, at_nodes(_placed)),
+    Excuse("lexicon file: a ref that is none", "refuse", FORM, at_nodes(_led(_well_formed))),
     Excuse(
         "lexicon file: a ref or member to nothing, to no value, or twice",
+        "refuse",
         ALL,
         at_nodes(_led(_leading)),
     ),
-    Excuse("lexicon file: a closed union of nothing", FORM, at_nodes(_open)),
+    Excuse("lexicon file: a closed union of nothing", "refuse", FORM, at_nodes(_open)),
     Excuse(
         "lexicon file: `unknown` as a definition",
+        "refuse",
         ATCUTE | LEXICON,
         at_nodes(_no_definition("unknown")),
     ),
-    Excuse("lexicon file: a union as a definition", ALL, at_nodes(_no_definition("union"))),
-    Excuse("lexicon file: a record without a kind of key", ATCUTE | LEXICON, at_nodes(_with_key)),
-    Excuse("lexicon file: limits out of order", ALL, at_nodes(_in_order)),
+    Excuse("lexicon file: a union as a definition", "take", ALL, at_nodes(_no_definition("union"))),
+    Excuse(
+        "lexicon file: a record without a kind of key",
+        "refuse",
+        ATCUTE | LEXICON,
+        at_nodes(_with_key),
+    ),
+    Excuse("lexicon file: limits out of order", "refuse", FORM, at_nodes(_in_order(*_PAIRS))),
+    Excuse(
+        "lexicon file: `minGraphemes` above `maxLength`",
+        "refuse",
+        ALL,
+        at_nodes(_in_order(("minGraphemes", "maxLength"))),
+    ),
     Excuse(
         "lexicon file: a default, const or enum that its definition refuses",
+        "refuse",
         FORM,
         at_nodes(_own_values),
     ),
-    Excuse("lexicon file: a length or size below 0", FORM, at_nodes(_not_negative_lengths)),
-    Excuse("lexicon file: an integer beyond ±(2^53-1)", ATCUTE | {"lex-document"}, at_nodes(_safe)),
-    Excuse("lexicon file: a fraction where nobody looks", ALL, _whole),
-    Excuse("lexicon file: integers below 0", ATCUTE, at_nodes(_from_zero)),
+    Excuse(
+        "lexicon file: a length or size below 0", "refuse", FORM, at_nodes(_not_negative_lengths)
+    ),
+    Excuse(
+        "lexicon file: an integer beyond ±(2^53-1)",
+        "take",
+        ATCUTE | {"lex-document"},
+        at_nodes(_safe),
+    ),
+    Excuse("lexicon file: a fraction where nobody looks", "refuse", ALL, _whole),
+    Excuse("lexicon file: integers below 0", "take", ATCUTE, at_nodes(_from_zero)),
 )

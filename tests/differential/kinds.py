@@ -75,7 +75,9 @@ class Strings:
         format = input[0]
 
         def lifted(excuse: Excuse[str]) -> Excuse[Text]:
-            return Excuse(excuse.row, excuse.peers, lambda text: (format, excuse.settle(text[1])))
+            return Excuse(
+                excuse.row, excuse.we, excuse.peers, lambda text: (format, excuse.settle(text[1]))
+            )
 
         return [lifted(excuse) for excuse in STRINGS.get(format, ())]
 

@@ -21,11 +21,12 @@ _BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A
 
 
 def at_sites(mend: Mend) -> Callable[[Record], Record]:
-    """Return what mends every value of a record, and a few times what it put there itself."""
+    """Return what mends every value of a record, also those that it put there itself."""
 
     def settle(record: Record) -> Record:
-        text = record.text
-        for _ in range(4):
+        text, before = record.text, ""
+        while text != before:
+            before = text
             text = mended(
                 record.lexicons, record.nsid, text, lambda site: mend(site, record.lexicons)
             )
@@ -99,6 +100,11 @@ def _rounded(site: Site, _lexicons: Lexicons) -> object:
         return site.value
     number = float(site.value.text)
     return int(number) if number.is_integer() else site.value
+
+
+def _without_sign(site: Site, _lexicons: Lexicons) -> object:
+    """Write -0 without its sign."""
+    return 0 if isinstance(site.value, Raw) and integer(site.value) == 0 else site.value
 
 
 def _within(limit: int) -> Mend:
@@ -257,6 +263,11 @@ def _named_short(site: Site, _lexicons: Lexicons) -> object:
     return site.value if short_name == name else {**site.value, "$type": short_name}
 
 
+def _named_elsewhere(site: Site, lexicons: Lexicons) -> object:
+    """Put another `$type` for one that only seems to name a union's member."""
+    return site.value if _named_short(site, lexicons) is site.value else _ELSEWHERE
+
+
 def _with_defaults(site: Site, lexicons: Lexicons) -> object:
     """Add the required fields that have a default."""
     if site.schema["type"] != "object" or not isinstance(site.value, dict):
@@ -378,66 +389,88 @@ def _strings() -> Iterator[Excuse[Record]]:
 
     for format, excuses in STRINGS.items():
         for excuse in excuses:
-            yield Excuse(excuse.row, excuse.peers, at_sites(lifted(format, excuse)))
+            yield Excuse(excuse.row, excuse.we, excuse.peers, at_sites(lifted(format, excuse)))
 
 
 _ATCUTE: Final = frozenset({"atcute"})
 _LEXICON: Final = frozenset({"lexicon"})
 _BY_VALUE: Final = ALL - {"lex strict"}
 _ANY_LEXICON: Final = ALL - {"pds"}
+_AS_LEX: Final = "`$type` with `lex:` before it, or `#main` after a member's"
 RECORDS: Final = (
-    Excuse("a key twice in one object", ALL, _once),
-    Excuse("half of a character", ALL, _whole_characters),
+    Excuse("a key twice in one object", "refuse", ALL, _once),
+    Excuse("half of a character", "refuse", ALL, _whole_characters),
+    Excuse(_AS_LEX, "refuse", _LEXICON, at_sites(_named_short)),
+    Excuse(_AS_LEX, "take", _LEXICON, at_sites(_named_elsewhere)),
+    Excuse("nesting deeper than 32", "refuse", ALL, _less_deep),
+    Excuse("a key `__proto__`", "take", LENIENT, at_sites(_key("__proto__"))),
+    Excuse("a fraction in an undeclared field", "refuse", NOT_STRICT, at_sites(_whole)),
+    Excuse("a fraction that JavaScript rounds to an integer", "refuse", ALL, at_sites(_rounded)),
     Excuse(
-        "`$type` with `lex:` before it, or `#main` after a member's",
-        _LEXICON,
-        at_sites(_named_short),
+        "-0 where 0 is the const", "take", frozenset({"lex strict", "lex"}), at_sites(_without_sign)
     ),
-    Excuse("nesting deeper than 32", ALL, _less_deep),
-    Excuse("a key `__proto__`", LENIENT, at_sites(_key("__proto__"))),
-    Excuse("a fraction in an undeclared field", NOT_STRICT, at_sites(_whole)),
-    Excuse("a fraction that JavaScript rounds to an integer", ALL, at_sites(_rounded)),
-    Excuse("an integer beyond 64 bits", NOT_STRICT, at_sites(_within(2**63 - 1))),
-    Excuse("an integer beyond ±(2^53-1)", _ATCUTE | {"lex"}, at_sites(_within(SAFE))),
-    Excuse("`$type` empty or no string", _BY_VALUE, at_sites(_named)),
+    Excuse("an integer beyond 64 bits", "refuse", NOT_STRICT, at_sites(_within(2**63 - 1))),
+    Excuse("an integer beyond ±(2^53-1)", "take", _ATCUTE | {"lex"}, at_sites(_within(SAFE))),
+    Excuse("`$type` empty or no string", "refuse", _BY_VALUE, at_sites(_named)),
     Excuse(
-        "a broken link or bytes in an undeclared field", _BY_VALUE, at_sites(_undeclared_special)
+        "a broken link or bytes in an undeclared field",
+        "refuse",
+        _BY_VALUE,
+        at_sites(_undeclared_special),
     ),
-    Excuse("a broken blob where none is declared", _BY_VALUE, at_sites(_undeclared_blob)),
-    Excuse("a blob in a union", _LEXICON, at_sites(_blob_in_union)),
-    Excuse("`$link` or `$bytes` among other fields", _BY_VALUE, at_sites(_without_special_keys)),
-    Excuse("a link by another CID", ALL, at_sites(_usual_link)),
-    Excuse("bytes: base64 with wrong padding or alphabet", ALL - _ATCUTE, at_sites(_usual_bytes)),
-    Excuse("a record without `$type`", frozenset({"pds"}), _at_root(_typed)),
-    Excuse("`$type` that ends in `#main`", ALL, at_sites(_without_main)),
+    Excuse("a broken blob where none is declared", "refuse", _BY_VALUE, at_sites(_undeclared_blob)),
+    Excuse("a blob in a union", "take", _LEXICON, at_sites(_blob_in_union)),
+    Excuse(
+        "`$link` or `$bytes` among other fields",
+        "refuse",
+        _BY_VALUE,
+        at_sites(_without_special_keys),
+    ),
+    Excuse("a link by another CID", "refuse", ALL, at_sites(_usual_link)),
+    Excuse(
+        "bytes: base64 with wrong padding or alphabet",
+        "refuse",
+        ALL - _ATCUTE,
+        at_sites(_usual_bytes),
+    ),
+    Excuse("a record without `$type`", "refuse", frozenset({"pds"}), _at_root(_typed)),
+    Excuse("`$type` that ends in `#main`", "refuse", ALL, at_sites(_without_main)),
     Excuse(
         "a required field that is absent and has a default",
+        "refuse",
         _ATCUTE | _LEXICON,
         at_sites(_with_defaults),
     ),
-    Excuse("a record key of another kind", LENIENT, _usual_rkey()),
-    Excuse("a record key where any is allowed", _ATCUTE, _usual_rkey("any")),
-    Excuse("unknown: arrays, links, bytes and blobs", _ANY_LEXICON, at_sites(_an_object)),
-    Excuse("enum: a value that begins with `#`", _LEXICON, at_sites(_without_hash)),
+    Excuse("a record key of another kind", "refuse", LENIENT, _usual_rkey()),
+    Excuse("a record key where any is allowed", "refuse", _ATCUTE, _usual_rkey("any")),
+    Excuse("unknown: arrays, links, bytes and blobs", "refuse", _ANY_LEXICON, at_sites(_an_object)),
+    Excuse("enum: a value that begins with `#`", "take", _LEXICON, at_sites(_without_hash)),
     Excuse(
         "an absent field named `constructor`, `toString` or the like",
+        "take",
         _ANY_LEXICON,
         at_sites(_with_odd_fields),
     ),
-    Excuse("a ref to an object whose `$type` is another", _ATCUTE | {"lex"}, at_sites(_untyped)),
     Excuse(
-        "an object of the lexicon that calls itself a blob", _LEXICON, at_sites(_object_named_blob)
+        "a ref to an object whose `$type` is another", "take", _ATCUTE | {"lex"}, at_sites(_untyped)
     ),
-    Excuse("an array for an object", _LEXICON, at_sites(_object_for_array)),
-    Excuse("blob: accept and maxSize", LENIENT, at_sites(_acceptable)),
+    Excuse(
+        "an object of the lexicon that calls itself a blob",
+        "refuse",
+        _LEXICON,
+        at_sites(_object_named_blob),
+    ),
+    Excuse("an array for an object", "refuse", _LEXICON, at_sites(_object_for_array)),
+    Excuse("blob: accept and maxSize", "refuse", LENIENT, at_sites(_acceptable)),
     Excuse(
         "blob: a mimeType without a slash or in another case, a size below 0",
+        "refuse",
         _ATCUTE,
         at_sites(_acceptable),
     ),
-    Excuse("blob: the form of before 2023", LENIENT | {"lex strict"}, at_sites(_legacy)),
-    Excuse("integer: a minimum of 0 or less", _ATCUTE, at_sites(_above_minimum)),
-    Excuse("integer: a maximum without a minimum", _ATCUTE, at_sites(_not_negative)),
+    Excuse("blob: the form of before 2023", "either", LENIENT | {"lex strict"}, at_sites(_legacy)),
+    Excuse("integer: a minimum of 0 or less", "refuse", _ATCUTE, at_sites(_above_minimum)),
+    Excuse("integer: a maximum without a minimum", "take", _ATCUTE, at_sites(_not_negative)),
     *_strings(),
 )
 

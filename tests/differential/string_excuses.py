@@ -75,11 +75,12 @@ def _shorter(text: str) -> str:
 
 STRINGS: Final[Mapping[str, tuple[Excuse[str], ...]]] = {
     "at-uri": (
-        Excuse("at-uri: a fragment", ALL, _sub(r"#/\S*$", "")),
-        Excuse("at-uri: a query", frozenset({"lex"}), _sub(r"\?[^#\s]*", "")),
-        Excuse("at-uri: a slash at the end", frozenset({"lex"}), _sub(r"/(?=$|#)", "")),
+        Excuse("at-uri: a fragment", "refuse", ALL, _sub(r"#/\S*$", "")),
+        Excuse("at-uri: a query", "refuse", frozenset({"lex"}), _sub(r"\?[^#\s]*", "")),
+        Excuse("at-uri: a slash at the end", "refuse", frozenset({"lex"}), _sub(r"/(?=$|#)", "")),
         Excuse(
             "at-uri: a record key that is none",
+            "refuse",
             frozenset({"lex"}),
             _sub(r"^(at://[^/]+/[^/]+)/[^/#?\s]+", r"\1/self"),
         ),
@@ -87,57 +88,77 @@ STRINGS: Final[Mapping[str, tuple[Excuse[str], ...]]] = {
     "cid": (
         Excuse(
             "cid as a string: what is no CIDv1 of AT Protocol",
+            "take",
             ALL,
             _when(r"(?!Qmb)[a-zA-Z0-9+=]{8,256}", CID),
         ),
-        Excuse("cid as a string: version 0", SYNTAX, _when(r"Qmb[1-9A-HJ-NP-Za-km-z]{43}", CID)),
+        Excuse(
+            "cid as a string: version 0",
+            "refuse",
+            SYNTAX,
+            _when(r"Qmb[1-9A-HJ-NP-Za-km-z]{43}", CID),
+        ),
         Excuse(
             "cid as a string: characters beyond ASCII",
+            "refuse",
             SYNTAX,
             _when(r"(?=.*[^\x00-\x7f])(?:Qm|z)[^\x00-\x20]+", CID),
         ),
     ),
     "datetime": (
-        Excuse("datetime: a day that its month hasn't", ALL, _to_month),
+        Excuse("datetime: a day that its month hasn't", "refuse", ALL, _to_month),
         Excuse(
             "datetime: outside the years 0000 to 9999 in UTC",
+            "refuse",
             NOT_STRICT,
             _sub(r"^(?:0000(?=-01-01T.*\+\d\d:\d\d$)|9999(?=-12-31T.*-\d\d:\d\d$))", "2000"),
         ),
-        Excuse("datetime: the year 0000", frozenset({"atcute"}), _sub(r"^0000(?=-)", "2000")),
-        Excuse("datetime: other forms of ISO 8601", LENIENT, _to_iso_8601),
+        Excuse(
+            "datetime: the year 0000", "take", frozenset({"atcute"}), _sub(r"^0000(?=-)", "2000")
+        ),
+        Excuse("datetime: other forms of ISO 8601", "refuse", LENIENT, _to_iso_8601),
     ),
     "language": (
         Excuse(
             "language: the first subtag is not two or three lower-case letters",
+            "refuse",
             ALL - {"lex strict", "pds"},
             _sub(r"^(?![a-z]{2,3}(?:-|$))[A-Za-z]{2,8}(?=-|$)", "en"),
         ),
         Excuse(
-            "language: a variant or singleton twice", ALL - {"lex strict", "pds"}, _subtags_once
+            "language: a variant or singleton twice",
+            "refuse",
+            ALL - {"lex strict", "pds"},
+            _subtags_once,
         ),
         Excuse(
-            "language: a private use after X", frozenset({"atcute"}), _sub(r"(?:^|(?<=-))X-", "x-")
+            "language: a private use after X",
+            "take",
+            frozenset({"atcute"}),
+            _sub(r"(?:^|(?<=-))X-", "x-"),
         ),
     ),
     "uri": (
         Excuse(
             "uri: a scheme with dots, plus or minus",
+            "take",
             ALL,
             _sub(r"^[a-zA-Z][a-zA-Z0-9]*[.+-][a-zA-Z0-9.+-]*:", "x:"),
         ),
-        Excuse("uri: no authority, or an empty one", ALL, _sub(_NO_HOST, r"\1x")),
+        Excuse("uri: no authority, or an empty one", "take", ALL, _sub(_NO_HOST, r"\1x")),
         Excuse(
             "uri: a scheme that RFC 3986 hasn't",
+            "refuse",
             ALL,
             _sub(r"^(?=[0-9_]|[a-zA-Z0-9]*_)\w+:", "x:"),
         ),
         Excuse(
             "uri: control characters",
+            "refuse",
             ALL,
             lambda text: re.sub(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]", "x", text),
         ),
-        Excuse("uri: a byte order mark", ALL, lambda text: text.replace("\ufeff", "x")),
-        Excuse("uri: more than 8 KB", ALL - {"atcute"}, _shorter),
+        Excuse("uri: a byte order mark", "take", ALL, lambda text: text.replace("\ufeff", "x")),
+        Excuse("uri: more than 8 KB", "refuse", ALL - {"atcute"}, _shorter),
     ),
 }

@@ -30,8 +30,14 @@ class TwiceError(ValueError):
 
 
 def read(text: str) -> object:
-    """Return the tree of any JSON, NaN and fractions kept as Raw. Raises TwiceError."""
-    return json.loads(text, object_pairs_hook=_once, parse_float=Raw, parse_constant=Raw)
+    """Return the tree of any JSON, NaN, fractions and -0 kept as Raw. Raises TwiceError."""
+    return json.loads(
+        text, object_pairs_hook=_once, parse_float=Raw, parse_int=_whole, parse_constant=Raw
+    )
+
+
+def _whole(text: str) -> int | Raw:
+    return Raw(text) if text == "-0" else int(text)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -168,6 +168,8 @@ def _near(value: object) -> Iterator[object]:
         yield from (not value, int(value), str(value).lower())
     elif isinstance(value, int):
         yield from (value, str(value), bool(value), Raw(f"{value}.0"), Raw(f"{value}.5"), -value)
+        if value == 0:
+            yield from (Raw("-0"), Raw("-0.0"))
 
 
 def _edges_of_text(schema: Schema, random: Random) -> Iterator[str]:
