@@ -63,7 +63,7 @@ def _skipped(source: Source) -> tuple[Finding, ...]:
 
 def _rkey(source: Source, collection: str, findings: list[Finding]) -> syntax.Rkey | None:
     """A file in a folder named by its collection is named by its rkey; elsewhere it isn't."""
-    if source.path.parent.name != collection:
+    if source.path.parts[-2:-1] != (collection,):
         return None
     try:
         return syntax.parse_rkey(unescape_rkey(source.path.stem))
