@@ -609,6 +609,22 @@ def test_a_value_is_sound_where_nothing_is_to_be_found(value: object) -> None:
     assert _is_sound(value, 0) is (found == [])
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": [1.5], "a": 2}', [("/a", "duplicate-key"), ("/a/0", "float")]),
+        (
+            '{"a": 1.5, "a": 2, "a": 2.5}',
+            [("/a", "duplicate-key"), ("/a", "float"), ("/a", "float")],
+        ),
+        ('{"x": {"$link": "bafy", "b": 1.5}}', [("/x", "link-form"), ("/x/b", "float")]),
+        ('{"x": {"$bytes": "YQ", "b": 1.5}}', [("/x", "bytes-form"), ("/x/b", "float")]),
+    ],
+)
+def test_a_fault_hides_none_of_what_it_holds(text: str, expected: list[tuple[str, str]]) -> None:
+    assert faults(text) == expected
+
+
 # DAG-CBOR
 
 

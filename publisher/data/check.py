@@ -21,11 +21,15 @@ _BLOB_KEYS = {"$type", "ref", "mimeType", "size"}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What the parser found wrong, standing in the place of the value."""
+    """What the parser found wrong, standing in the place of the value.
+
+    `within` are the values that stood there, in which more may be wrong.
+    """
 
     code: str
     message: str
     remedy: str
+    within: tuple[object, ...] = ()
 
 
 def check(value: object, depth: int = 0) -> list[Finding]:
@@ -96,6 +100,8 @@ def _check(value: object, path: tuple[str | int, ...], depth: int) -> Iterator[F
             yield from _check(item, (*path, step), depth + 1)
     else:
         yield from _check_scalar(value, path)
+        for inner in value.within if isinstance(value, Fault) else ():
+            yield from _check(inner, path, depth)
 
 
 def too_deep(pointer: str) -> Finding:

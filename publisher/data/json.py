@@ -165,12 +165,15 @@ def _convert(parsed: object) -> object:
 def _object(pairs: list[tuple[str, object]]) -> object:
     mapping: dict[str, object] = {}
     for key, item in pairs:
-        mapping[key] = _twice(key) if key in mapping else item
+        mapping[key] = _twice(key, mapping[key], item) if key in mapping else item
     return _typed(mapping) if "$link" in mapping or "$bytes" in mapping else mapping
 
 
-def _twice(key: str) -> Fault:
-    return Fault("duplicate-key", f"the key {key!r} stands here twice", "remove one of them")
+def _twice(key: str, before: object, value: object) -> Fault:
+    is_third = isinstance(before, Fault) and before.code == "duplicate-key"
+    all_before = before.within if isinstance(before, Fault) and is_third else (before,)
+    message = f"the key {key!r} stands here twice"
+    return Fault("duplicate-key", message, "remove one of them", (*all_before, value))
 
 
 def _number(text: str) -> object:
@@ -218,7 +221,8 @@ def _typed(mapping: Mapping[str, object]) -> Cid | bytes | Fault:
 def _link(mapping: Mapping[str, object]) -> Cid | Fault:
     text = mapping["$link"]
     if len(mapping) != 1 or not isinstance(text, str):
-        return Fault("link-form", 'a link is {"$link": CID} and nothing else', "remove the rest")
+        message = 'a link is {"$link": CID} and nothing else'
+        return Fault("link-form", message, "remove the rest", _beside(mapping))
     try:
         return Cid.parse(text)
     except InvalidCid as error:
@@ -228,13 +232,16 @@ def _link(mapping: Mapping[str, object]) -> Cid | Fault:
 def _bytes(mapping: Mapping[str, object]) -> bytes | Fault:
     text = mapping["$bytes"]
     if len(mapping) != 1 or not isinstance(text, str):
-        return Fault(
-            "bytes-form", 'bytes are {"$bytes": base64} and nothing else', "remove the rest"
-        )
+        message = 'bytes are {"$bytes": base64} and nothing else'
+        return Fault("bytes-form", message, "remove the rest", _beside(mapping))
     bare = text.rstrip("=")
     if not _BASE64.fullmatch(text) or len(bare) % 4 == 1 or ("=" in text and len(text) % 4):
         return Fault("bytes-form", "the $bytes aren't base64", "use A-Z a-z 0-9 + /")
     return binascii.a2b_base64(bare + "==")  # more than enough is no fault to it
+
+
+def _beside(mapping: Mapping[str, object]) -> tuple[object, ...]:
+    return ({key: item for key, item in mapping.items() if key not in {"$link", "$bytes"}},)
 
 
 # Made once: that alone takes longer than a small text.

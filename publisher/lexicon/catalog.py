@@ -144,7 +144,7 @@ def _unknown_lexicon(collection: str) -> Finding:
     return Finding(
         "",
         "lexicon-unknown",
-        f"no lexicon of {short(collection)} is here, so nobody can say whether it is valid",
+        f"no sound lexicon of {short(collection)} records is here: nobody can say if it is valid",
         "warning",
         "put the lexicon's JSON into the folder that `lexicons` names in publisher.toml",
     )

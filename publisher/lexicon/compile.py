@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from publisher import data, syntax
-from publisher.data import MAX_DEPTH, Cid, Fault
+from publisher.data import MAX_DEPTH, Fault
 from publisher.findings import Finding, Severity, pointer_to
 from publisher.lexicon import language as lex
 from publisher.lexicon import leaves
 from publisher.lexicon.leaves import Check, Findings, error, short, undeclared, wrong_type
+from publisher.lexicon.values import full_name
 
 Resolve: TypeAlias = Callable[[str], Check | None]
 """From a full name (`nsid#def`) to its check, None where nothing has this name."""
@@ -35,8 +36,7 @@ class Scope:
 
     def full_name(self, ref: str) -> str:
         """Return `nsid#def` for a ref as it is written in this file."""
-        name = self.nsid + ref if ref.startswith("#") else ref
-        return name if "#" in name else name + "#main"
+        return full_name(ref, self.nsid)
 
 
 def compile_def(definition: object, scope: Scope) -> Check:  # noqa: C901  # a table
@@ -167,8 +167,8 @@ def _target(name: str, scope: Scope) -> Check:
 
 
 def _dangling_check(name: str) -> Check:
-    message = f"the lexicon refers to {name}, which no lexicon file defines"
-    dangling = error("ref-dangling", message, "add that lexicon to the folder of lexicons")
+    message = f"the lexicon refers to {name}, and no sound lexicon here defines such a value"
+    dangling = error("ref-dangling", message, "add that lexicon to the folder, or mend it")
 
     def check(value: object, depth: int) -> Findings:
         return dangling + data.check(value, depth)
@@ -188,10 +188,12 @@ def _with_type(name: str, target: Check, *, required: bool) -> Check:
         if not isinstance(value, dict):
             return found
         given = value.get("$type")
-        if given in allowed or isinstance(given, (Cid, Fault)) or (given is None and not required):
+        if given in allowed or (given is None and not required):
             return found
         if given is None:
             return error("required", "$type is missing", f'add "$type": "{bare}"') + (found or [])
+        if not isinstance(given, str):  # of which the data model tells
+            return found
         message = f"is {short(given)}, but this field holds {bare}"
         return [Finding("/$type", "ref-type", message, severity, f"write {bare}"), *(found or [])]
 
@@ -245,7 +247,9 @@ def _as_hints(target: Check) -> Check:
         if not found:
             return None
         known = undeclared(value, depth) or []
-        return known + [replace(fault, severity="info") for fault in found if fault not in known]
+        told = {(fault.pointer, fault.code) for fault in known}
+        hints = (fault for fault in found if (fault.pointer, fault.code) not in told)
+        return known + [replace(fault, severity="info") for fault in hints] or None
 
     return check
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from publisher.findings import Finding, pointer_to
 from publisher.lexicon.language import ENDPOINTS, KINDS
 from publisher.lexicon.nodes import Node, Place, strings
-from publisher.lexicon.values import is_ref
+from publisher.lexicon.values import full_name, is_ref
 
 _NO_VALUE = ENDPOINTS | {"params", "permission"}
 _NO_MEMBER = (KINDS.keys() | _NO_VALUE) - {"object", "record", "ref", "unknown"}
@@ -89,12 +89,6 @@ def _refs(node: Node, nsid: str) -> Iterator[_Ref]:
             for index, text in strings(refs):
                 if is_ref(text):
                     yield _Ref(text, full_name(text, nsid), (*node.place, "refs", index))
-
-
-def full_name(ref: str, nsid: str) -> str:
-    """Return `nsid#def` for a ref as it is written in the file of `nsid`."""
-    name = nsid + ref if ref.startswith("#") else ref
-    return name if "#" in name else name + "#main"
 
 
 def _dangling(ref: _Ref, lexicons: Lexicons) -> Finding:

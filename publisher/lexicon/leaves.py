@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 from publisher import data, syntax
-from publisher.data import Cid, Fault, is_sound_type, is_text
+from publisher.data import MAX_DEPTH, Cid, Fault, is_sound_type, is_text
 from publisher.findings import Finding, pointer_to
 from publisher.lexicon import language as lex
 
@@ -88,7 +88,9 @@ def _kind(value: object) -> str:
         return "bytes"
     if isinstance(value, Cid):
         return "a link"
-    return "a blob" if isinstance(value, dict) and value.get("$type") == "blob" else "an object"
+    if isinstance(value, dict):
+        return "a blob" if value.get("$type") == "blob" else "an object"
+    return f"a {type(value).__name__}"
 
 
 def undeclared(value: object, depth: int) -> Findings:
@@ -306,7 +308,8 @@ def blob(definition: lex.BlobDef) -> Check:
     def check(value: object, depth: int) -> Findings:
         if not isinstance(value, dict) or value.get("$type") != "blob":
             return _no_blob(value, depth)
-        findings = [] if is_sound_type(value) else data.check(value, depth)
+        is_sound = is_sound_type(value) and depth < MAX_DEPTH
+        findings = [] if is_sound else data.check(value, depth)
         mime_type, size = value.get("mimeType"), value.get("size")
         if isinstance(mime_type, str) and not accepted(mime_type):
             message = f"is {short(mime_type)}; accepted here: {', '.join(accept)}"

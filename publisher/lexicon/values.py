@@ -45,6 +45,12 @@ def _def_name(text: str) -> str:
     return text
 
 
+def full_name(ref: str, nsid: str) -> str:
+    """Return `nsid#def` for a ref as it is written in the file of `nsid`."""
+    name = nsid + ref if ref.startswith("#") else ref
+    return name if "#" in name else name + "#main"
+
+
 def is_ref(text: str) -> bool:
     """Tell whether a text is `#name`, `nsid` or `nsid#name`."""
     nsid, mark, name = text.partition("#")
