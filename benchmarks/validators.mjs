@@ -3,7 +3,7 @@
 //     node validators.mjs MODULES LEXICON-FOLDER
 //
 // Reads "NAME FILE" lines, NAME one of lex, lexicon; answers one line of JSON each: seconds from
-// text to verdict for the whole file, and how many records were valid. Reading and splitting the
+// bytes to verdict for the whole file, and how many records were valid. Reading and splitting the
 // file isn't counted. Every issue that the validator can tell is asked for.
 
 import fs from 'node:fs'
@@ -15,8 +15,8 @@ import { pathToFileURL } from 'node:url'
 const [modules, folder] = process.argv.slice(2)
 const load = (name) =>
   import(pathToFileURL(createRequire(path.join(modules, 'x.js')).resolve(name)).href)
-const [{ lexParse }, document, { Lexicons, jsonStringToLex }] = await Promise.all(
-  ['@atproto/lex', '@atproto/lex-document', '@atproto/lexicon'].map(load),
+const [{ lexParseJsonBytes }, document, { Lexicons, jsonStringToLex }] = await Promise.all(
+  ['@atproto/lex-json', '@atproto/lex-document', '@atproto/lexicon'].map(load),
 )
 
 const files = fs
@@ -40,18 +40,18 @@ function told(error) {
 }
 
 const VALIDATORS = {
-  lex(text) {
+  lex(bytes) {
     try {
-      const record = lexParse(text, { strict: true })
+      const record = lexParseJsonBytes(bytes, { strict: true })
       const { success, reason } = schemas.get(`${record.$type}#main`).safeValidate(record)
       return success || told(reason)
     } catch (error) {
       return told(error)
     }
   },
-  lexicon(text) {
+  lexicon(bytes) {
     try {
-      const record = jsonStringToLex(text)
+      const record = jsonStringToLex(bytes.toString('utf8'))
       const { success, error } = lexicons.validate(record.$type, record)
       return success || told(error)
     } catch (error) {
@@ -63,10 +63,10 @@ const VALIDATORS = {
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, file] = line.split(' ')
   const validate = VALIDATORS[name]
-  const lines = fs.readFileSync(file, 'utf8').split('\n').filter(Boolean)
+  const lines = fs.readFileSync(file, 'utf8').split('\n').map((line) => Buffer.from(line))
   let valid = 0
   const start = process.hrtime.bigint()
-  for (const text of lines) valid += validate(text)
+  for (const line of lines) valid += validate(line)
   const seconds = Number(process.hrtime.bigint() - start) / 1e9
   console.log(JSON.stringify({ seconds, valid }))
 }

@@ -178,5 +178,6 @@ def unknown_code(text: str) -> str | None:
     """Return why a text is no code of a finding, with the nearest that is one; else None."""
     if text in CODES:
         return None
-    nearest = difflib.get_close_matches(text.lower(), CODES, n=1, cutoff=0)
-    return f"{text!r} is no code of a finding; the nearest is {nearest[0]}"
+    nearest = difflib.get_close_matches(text.lower(), CODES, n=1, cutoff=0.5)
+    known = f"the nearest is {nearest[0]}" if nearest else "docs/validation.md has them"
+    return f"{text!r} is no code of a finding; {known}"

@@ -22,6 +22,7 @@ from tests.site import make_site, run
 ROOT = Path("/site")
 BAD = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1", 3, 8)
 ODD = Finding("", "no-record", "50% has no $type", "warning", "add $type", 1, 1)
+NO_LEXICON = Finding("/id", "lexicon-form", "id is missing", "error", "add id", 2, 1)
 NOTE = Finding("/tags/0", "format-doubt", "is 'a:b,c\r\n::error::x'", "info")
 
 
@@ -30,13 +31,14 @@ def report(*files: tuple[str, tuple[Finding, ...]]) -> ValidateReport:
         Checked(ROOT / name, name, "invalid" if found else "valid", None, found)
         for name, found in files
     )
-    return ValidateReport(tuple(checked), (Finding("", "lexicon-form", "x.json: is none"),))
+    lexicon = Checked(ROOT / "x.json", "x.json", "invalid", None, (NO_LEXICON,))
+    return ValidateReport(tuple(checked), (lexicon,))
 
 
 def test_each_finding_is_an_annotation_at_its_line() -> None:
     given_report = report(("content/a.md", (BAD, ODD)), ("b:c,d%.json", (NOTE,)), ("c.md", ()))
     assert list(to_annotations(given_report, ROOT)) == [
-        "::error title=lexicon-form::x.json: is none",
+        "::error file=x.json,line=2,col=1,title=lexicon-form::/id id is missing%0A→ add id",
         "::error file=content/a.md,line=3,col=8,title=too-long::"
         "/title has 5,001 bytes%0A→ shorten it by 1",
         "::warning file=content/a.md,line=1,col=1,title=no-record::"
@@ -95,7 +97,8 @@ def test_sarif_says_what_was_found_where() -> None:
     of_the_lexicon, bad, note = results(log)
 
     assert of_the_lexicon["level"] == "error"
-    assert "locations" not in of_the_lexicon
+    file = of_the_lexicon["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert file == {"uri": "x.json", "uriBaseId": "SRCROOT"}
     assert bad["message"]["text"] == "/title has 5,001 bytes\n→ shorten it by 1"
     place = bad["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": "content/a%20b.md", "uriBaseId": "SRCROOT"}

@@ -167,7 +167,7 @@ BAD: dict[str, tuple[str, str | bytes, str, str]] = {
         "type",
         "title: 2026 is no text",
     ),
-    "text as tags": ("a.md", markdown(f"{HEAD}tags: news\n"), "type", "tags: input should be"),
+    "text as tags": ("a.md", markdown(f"{HEAD}tags: news\n"), "type", "tags: is no list"),
     "text as tags in JSON": ("a.json", record(tags="news"), "type", "is a string, not an array"),
     "number as title in JSON": ("a.json", record(title=7), "type", "is an integer, not a string"),
     "missing title": ("a.md", markdown(f"date: {DATE}\n"), "required", "title is missing"),
@@ -308,10 +308,26 @@ def test_two_documents_with_one_path_name_each_other(catalog: Catalog) -> None:
     first, second, third = checked(catalog)
     remedy = "give each document its own path or slug"
     assert first.findings == (
-        Finding("/path", "duplicate-path", "b.json has the path /same too", "error", remedy, 4, 7),
+        Finding(
+            "/path",
+            "duplicate-path",
+            "the path /same is taken by b.json, too",
+            "error",
+            remedy,
+            4,
+            7,
+        ),
     )
     assert second.findings == (
-        Finding("/path", "duplicate-path", "a.md has the path /same too", "error", remedy, 1, 98),
+        Finding(
+            "/path",
+            "duplicate-path",
+            "the path /same is taken by a.md, too",
+            "error",
+            remedy,
+            1,
+            98,
+        ),
     )
     assert [item.status for item in (first, second, third)] == ["invalid", "invalid", "valid"]
 
@@ -320,7 +336,7 @@ def test_two_documents_with_one_id_name_each_other(catalog: Catalog) -> None:
     put("a.md", markdown(f"{HEAD}id: x\n"))
     put("b.md", markdown(f"{HEAD}id: x\n"))
     messages = [finding.message for item in checked(catalog) for finding in item.findings]
-    assert messages == ["b.md has the same id", "a.md has the same id"]
+    assert messages == ["the id is taken by b.md, too", "the id is taken by a.md, too"]
 
 
 def test_a_draft_shares_its_path_with_anybody(catalog: Catalog) -> None:
@@ -534,8 +550,8 @@ def test_two_documents_that_name_one_record_name_each_other(catalog: Catalog) ->
     put("a.md", markdown(f"{HEAD}rkey: 3lzzzzzzzzz22\n"))
     put("site.standard.document/3lzzzzzzzzz22.json", record(path="/b"))
     assert [item.findings[0].message for item in checked(catalog)] == [
-        "site.standard.document/3lzzzzzzzzz22.json names the record 3lzzzzzzzzz22 too",
-        "a.md names the record 3lzzzzzzzzz22 too",
+        "the record 3lzzzzzzzzz22 is named by site.standard.document/3lzzzzzzzzz22.json, too",
+        "the record 3lzzzzzzzzz22 is named by a.md, too",
     ]
 
 
@@ -547,4 +563,5 @@ def test_a_lexicon_of_the_project_replaces_the_bundled_one_and_that_is_said() ->
     (finding,) = load_catalog(config(lexicons="lexicons")).findings
 
     assert (finding.code, finding.severity) == ("lexicon-replaced", "info")
-    assert finding.message.startswith("site.standard.document is taken from ")
+    told = f"{path}: site.standard.document is taken from here, not from "
+    assert finding.message.startswith(told)

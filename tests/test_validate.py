@@ -97,6 +97,12 @@ def test_a_line_that_never_ends_is_refused(tmp_path: Path) -> None:
             [("stdin:1", "valid", []), ("stdin:2", "invalid", ["too-many-graphemes"])],
         ),
         ("", [("stdin", "invalid", ["json-syntax"])]),
+        ("\n\n" + lines(GOOD), [("stdin:3", "valid", [])]),
+        (
+            '{"a": }\n' + lines(GOOD),
+            [("stdin:1", "invalid", ["json-syntax"]), ("stdin:2", "valid", [])],
+        ),
+        ("\n" + json.dumps(GOOD, indent=2), [("stdin", "valid", [])]),
     ],
 )
 def test_standard_input_is_one_record_or_json_lines(
@@ -104,6 +110,58 @@ def test_standard_input_is_one_record_or_json_lines(
 ) -> None:
     _status, files = outcome("--stdin", folder=tmp_path, stdin=stdin)
     assert files == expected
+
+
+def test_a_record_larger_than_servers_take_is_told_of_everywhere(tmp_path: Path) -> None:
+    large = {**GOOD, "textContent": "x" * 960_000}
+    (tmp_path / "a.json").write_text(json.dumps(large), encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(lines(large), encoding="utf-8")
+    block = {f"site.standard.document/{RKEY}": encode(large)}
+    (tmp_path / "a.car").write_bytes(car(block))
+    status, files = outcome("a.json", "a.jsonl", "a.car", folder=tmp_path)
+    assert [file[2] for file in files] == [["record-size"]] * 3  # type: ignore[index]
+    assert status == 1
+    assert outcome("a.json", "a.jsonl", "--profile", "spec", folder=tmp_path)[0] == 0
+
+
+def test_two_profiles_tell_a_thing_once_as_the_one_that_minds_more(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines({**GOOD, "n": 2**53}), encoding="utf-8")
+    both = ("--profile", "spec", "--profile", "publish")
+    assert outcome("a.jsonl", *both, folder=tmp_path) == (
+        1,
+        [("a.jsonl:1", "invalid", ["integer-range"])],
+    )
+
+
+def test_the_message_of_a_line_names_no_other_place(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines(GOOD) + '{"a": }\n', encoding="utf-8")
+    done = run("validate", "a.jsonl", folder=tmp_path)
+    assert "  error   2:7  Expecting value  [json-syntax]\n" in done.stdout
+
+
+def test_documents_of_one_path_count_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    site = make_site(tmp_path)
+    for number in range(6):
+        site.write(f"{number}.md", path="/same")
+    status, files = outcome(folder=tmp_path)
+    assert status == 1
+    assert [file[2] for file in files] == [["duplicate-path"]] * 6  # type: ignore[index]
+    done = run("validate", folder=tmp_path)
+    assert "the path /same is taken by 1.md, 2.md, 3.md and 2 more, too" in done.stdout
+    assert outcome("--ignore", "duplicate-path", folder=tmp_path)[0] == 0
+    assert outcome("--select", "title-empty", folder=tmp_path)[0] == 0
+
+
+def test_a_faulty_lexicon_file_is_shown_with_its_place(tmp_path: Path) -> None:
+    site = make_site(tmp_path, lexicons="lexicons")
+    site.write("a.md")
+    path = tmp_path / "lexicons" / "thing.json"
+    path.parent.mkdir()
+    path.write_text('{\n  "lexicon": 2,\n  "id": "com.example.thing"\n}', encoding="utf-8")
+    done = run("validate", folder=tmp_path)
+    assert done.returncode == 1
+    assert "lexicons/thing.json\n  error   1:1  /defs  defs is missing" in done.stdout
+    assert "  error   2:14  /lexicon  2 is no version of the language" in done.stdout
 
 
 def car(records: dict[str, bytes], *, leave_out: str = "") -> bytes:

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from publisher import lexicon
 from publisher.commands.cores import spread
 from publisher.commands.judge import Checked, Claims, Judge, Status, located
 from publisher.config import Config
@@ -18,6 +17,8 @@ from publisher.documents import DOCUMENT, READERS, Context, Source, find, source
 from publisher.errors import SourceError
 from publisher.findings import Finding
 from publisher.lexicon import Catalog
+from publisher.lexicon.load import Loaded, catalog_of
+from publisher.lexicon.load import read as read_lexicons
 from publisher.progress import Progress
 from publisher.record import Record
 from publisher.resources import bundled
@@ -25,21 +26,34 @@ from publisher.resources import bundled
 Item = TypeVar("Item")
 
 _PIECE = 100  # files that go to a process at once
+_NAMED = 3  # documents that are named in a finding of another
 _ALONE = 2 * _PIECE  # so many files are read before other processes would have begun
 
 
-def load_catalog(config: Config, folders: Sequence[Path] = ()) -> Catalog:
-    """Return the bundled lexicons, those of the config and of `folders`.
+def load_catalog(config: Config) -> Catalog:
+    """Return the bundled lexicons and those of the config."""
+    return catalog_of(load_lexicons(config))
+
+
+def load_lexicons(config: Config, folders: Sequence[Path] = ()) -> list[Loaded]:
+    """Return the bundled lexicon files, those of the config and of `folders`.
 
     A later one replaces an earlier one with the same NSID, and that is said.
     """
     own = [*([config.lexicons] if config.lexicons else []), *folders]
-    catalog = lexicon.load(bundled("lexicons"), *own)
-    where = ", ".join(map(str, own))
-    for nsid in catalog.replaced:
-        message = f"{nsid} is taken from {where}, not from those that come with publisher"
-        catalog.findings.append(Finding("", "lexicon-replaced", message, "info"))
-    return catalog
+    used: dict[str, Path] = {}
+    return [_replacing(loaded, used) for loaded in read_lexicons(bundled("lexicons"), *own)]
+
+
+def _replacing(loaded: Loaded, used: dict[str, Path]) -> Loaded:
+    if loaded.lexicon is None:
+        return loaded
+    before, used[loaded.lexicon.id] = used.get(loaded.lexicon.id), loaded.path
+    if before is None:
+        return loaded
+    message = f"{loaded.lexicon.id} is taken from here, not from {before}"
+    said = Finding("/id", "lexicon-replaced", message, "info")
+    return replace(loaded, findings=(*loaded.findings, said))
 
 
 def sources(config: Config, paths: Sequence[Path]) -> list[tuple[Source, Context]]:
@@ -104,7 +118,7 @@ def collect(
     for piece in _judged(judge, found, progress):
         checked += piece
         progress.advance(len(piece))
-    return judge.among(_without_duplicates(checked))
+    return judge.among(_without_duplicates(checked, judge))
 
 
 def _judged(
@@ -159,7 +173,7 @@ def _files(start: int) -> list[_Told]:
     return [(file.status, file.record, file.findings, file.claims, file.cid) for file in files]
 
 
-def _without_duplicates(checked: list[Checked]) -> list[Checked]:
+def _without_duplicates(checked: list[Checked], judge: Judge) -> list[Checked]:
     """Mark documents of one site that share a path, or an id: each names the other."""
     first: dict[_Place, Checked] = {}
     groups: dict[_Place, list[Checked]] = {}
@@ -173,8 +187,9 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
     faults: dict[str, list[Finding]] = {}
     for place in filter(groups.__contains__, first):
         for item in groups[place]:
-            others = ", ".join(other.key for other in groups[place] if other is not item)
-            faults.setdefault(item.key, []).append(_duplicate(place, others))
+            fault = _duplicate(place, _others(item, groups[place]))
+            if judge.counts(fault):
+                faults.setdefault(item.key, []).append(fault)
     return [
         located(
             replace(
@@ -192,6 +207,13 @@ def _without_duplicates(checked: list[Checked]) -> list[Checked]:
     ]
 
 
+def _others(item: Checked, group: list[Checked]) -> str:
+    """Name the other documents of a group, a few of many."""
+    few = [other.key for other in group[: _NAMED + 1] if other is not item][:_NAMED]
+    more = len(group) - 1 - len(few)
+    return ", ".join(few) + (f" and {more:,} more" if more else "")
+
+
 _Place: TypeAlias = tuple[object, ...]
 """A claim: its kind, and what is claimed."""
 
@@ -207,12 +229,12 @@ def _places(claims: Claims) -> list[_Place]:
 def _duplicate(place: _Place, others: str) -> Finding:
     kind, *_, name = place
     if kind == "path":
-        message = f"{others} has the path {name} too"
+        message = f"the path {name} is taken by {others}, too"
         remedy = "give each document its own path or slug"
         return Finding("/path", "duplicate-path", message, "error", remedy)
     if kind == "rkey":
-        message = f"{others} names the record {name} too"
+        message = f"the record {name} is named by {others}, too"
         remedy = "give each document its own rkey, or none"
         return Finding("/rkey", "duplicate-rkey", message, "error", remedy)
-    message, remedy = f"{others} has the same id", "give each document its own id"
+    message, remedy = f"the id is taken by {others}, too", "give each document its own id"
     return Finding("/id", "duplicate-id", message, "error", remedy)

@@ -16,11 +16,14 @@ from publisher.documents import DOCUMENT, READERS, Context, Reading, Source, rea
 from publisher.findings import RULES, Finding, has_errors
 from publisher.lexicon import Catalog, Verdict, readers
 from publisher.lexicon.catalog import Profile
+from publisher.lexicon.load import Loaded
 from publisher.record import MAX_BYTES, Record, build
 from publisher.syntax import Nsid
 
 _NO_FUTURE = datetime.max.replace(tzinfo=UTC)
 
+_NO_SITE = "site is missing"
+_SEVERITIES = ("error", "warning", "info")  # the gravest first
 _STATUSES = ("invalid", "unknown", "valid")  # the worst first
 Status = Literal["valid", "invalid", "unknown", "draft", "skipped"]
 
@@ -122,7 +125,10 @@ class Judge:
                     path, key, "skipped", None, _in_text(error.findings, text, line)
                 )
         verdict = self._verdict(value)
-        return self._alone(path, key, verdict, _in_text(verdict.findings, text, line))
+        found = verdict.findings
+        if len(text) > MAX_BYTES and isinstance(value, dict) and not has_errors(found):
+            found = found + self._sizes(value)
+        return self._alone(path, key, verdict, _in_text(found, text, line))
 
     def block(self, path: Path, place: str, block: bytes) -> Checked:
         """Judge a record by its DAG-CBOR; `place` is its collection and rkey."""
@@ -133,7 +139,17 @@ class Judge:
         except data.InvalidCbor as error:
             return self.faulty(path, key, Finding("", "cbor", str(error)))
         verdict = self._verdict(value, collection, rkey)
-        return self._alone(path, key, verdict, verdict.findings)
+        found = verdict.findings
+        if isinstance(value, dict) and not has_errors(found):
+            found = found + self._sizes(value)
+        return self._alone(path, key, verdict, found)
+
+    def lexicon(self, loaded: Loaded) -> Checked:
+        """Judge a lexicon file, by what is wrong with it."""
+        counting = filter(self.counts, loaded.findings)
+        findings = tuple(by_rules(counting, self.config.settings.rules))
+        status: Status = "invalid" if has_errors(findings) else "valid"
+        return located(Checked(loaded.path, str(loaded.path), status, None, findings))
 
     def faulty(self, path: Path, key: str, finding: Finding) -> Checked:
         """Return what can't be read as a file with this finding."""
@@ -152,12 +168,14 @@ class Judge:
         record, site_findings = build(document, self.config.settings.site)
         rkey = _rkey(record, self.catalog)
         verdict = self._verdict(record.value, record.collection, rkey)
-        # What our own reader of Markdown made is plain text, though it may speak of markup.
-        own_text = document.owned is not None
-        found = [*site_findings, *(f for f in verdict.findings if not _is_of_text(f, own_text))]
+        found = [*site_findings, *verdict.findings]
+        if document.owned is not None:
+            found = [finding for finding in found if not _is_told(finding)]
+        if record.collection == DOCUMENT:
+            found = [_with_site_remedy(finding) for finding in found]
         found += self._covers(record)
         if not has_errors([*findings, *found]):
-            found += _size(record)
+            found += self._sizes(record.value)
         if reading.draft:
             findings += map(_for_a_draft, found)
             return self._checked(source.path, source.key, "draft", None, findings)
@@ -169,9 +187,7 @@ class Judge:
         self, path: Path, key: str, status: Status, record: Record | None, findings: list[Finding]
     ) -> Checked:
         rules = self.config.settings.rules
-        judged = [
-            _with_site_remedy(f) for f in by_rules(dict.fromkeys(findings), rules) if self.counts(f)
-        ]
+        judged = [f for f in by_rules(dict.fromkeys(findings), rules) if self.counts(f)]
         if has_errors(judged) and status in {"valid", "unknown", "skipped"}:
             status = "invalid"
         if record is None or status not in {"valid", "unknown"}:
@@ -192,7 +208,11 @@ class Judge:
         if isinstance(value, dict):
             found += self._advised(quality.check(value, now=self.now))
         worst = min((verdict.status for verdict in verdicts), key=_STATUSES.index)
-        return Verdict(worst, list(dict.fromkeys(found)))
+        return Verdict(worst, found if len(verdicts) == 1 else _gravest(found))
+
+    def _sizes(self, value: dict[str, Value]) -> list[Finding]:
+        """Return whether a record is larger than servers take, unless the specification is all."""
+        return [] if set(self.profiles) <= {"spec"} else _size(value)
 
     def _covers(self, record: Record) -> list[Finding]:
         """Look at the images that a record shows, where their files are here."""
@@ -274,8 +294,13 @@ def _in_text(findings: list[Finding], text: bytes, line: int) -> list[Finding]:
     from publisher.documents.places import locate  # with YAML, which good JSON doesn't need
 
     found = locate(text.decode(errors="replace"), ".json", findings)
-    moved = [replace(f, line=(f.line or 1) + line - 1) for f in found]
+    moved = [replace(f, line=(f.line or 1) + line - 1, message=_unplaced(f)) for f in found]
     return sorted(moved, key=_in_file)
+
+
+def _unplaced(finding: Finding) -> str:
+    """Return a parser's message without its place, which is another in the whole file."""
+    return finding.message.removeprefix(f"line {finding.line}, column {finding.column}: ")
 
 
 def _content(path: Path) -> bytes:
@@ -286,8 +311,23 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _is_of_text(finding: Finding, own_text: bool) -> bool:  # noqa: FBT001  # one question
-    return own_text and finding.code == "text-markup"
+def _gravest(findings: list[Finding]) -> list[Finding]:
+    """Return each finding once, as the profile sees it that minds most."""
+    kept: dict[tuple[str, str, str], Finding] = {}
+    for found in sorted(findings, key=lambda found: _SEVERITIES.index(found.severity)):
+        kept.setdefault((found.pointer, found.code, found.message), found)
+    return list(kept.values())
+
+
+def _is_told(finding: Finding) -> bool:
+    """Tell whether the reader of Markdown has told something already, or better.
+
+    It says what is missing under the author's names, all but the site; and what it makes is plain
+    text, though it may speak of markup.
+    """
+    if finding.code == "required":
+        return finding.message != _NO_SITE
+    return finding.code == "text-markup"
 
 
 def _for_a_draft(finding: Finding) -> Finding:
@@ -300,7 +340,9 @@ def _rkey(record: Record, catalog: Catalog) -> str | None:
     if record.rkey is not None:
         return record.rkey
     kind = catalog.record_key(record.collection)
-    return None if kind in {None, "tid", "any"} else "2222222222222"
+    if kind is None or kind in {"tid", "any"} or kind.startswith("literal:"):
+        return None
+    return "2222222222222"
 
 
 def by_rules(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> Iterator[Finding]:
@@ -312,15 +354,15 @@ def by_rules(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> Iterator
 
 
 def _with_site_remedy(finding: Finding) -> Finding:
-    if finding.code == "required" and finding.message == "site is missing":
+    if finding.code == "required" and finding.message == _NO_SITE:
         return replace(finding, remedy='set site = "https://…" in publisher.toml')
     return finding
 
 
-def _size(record: Record) -> list[Finding]:
-    if _longest(record.value) <= MAX_BYTES:
+def _size(value: dict[str, Value]) -> list[Finding]:
+    if _longest(value) <= MAX_BYTES:
         return []
-    size = len(json.dumps(to_plain(record.value), ensure_ascii=False).encode())
+    size = len(json.dumps(to_plain(value), ensure_ascii=False).encode())
     if size <= MAX_BYTES:
         return []
     remedy = 'shorten it, or set content = "none" in publisher.toml'

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from publisher.commands.judge import Checked, Status, by_rules, located
+from publisher.commands.judge import Judge
 from publisher.commands.validate import FailOn, ValidateReport
-from publisher.config import Config, Rule
+from publisher.config import Config
 from publisher.errors import LexiconError
-from publisher.findings import Finding, has_errors
-from publisher.lexicon.load import Loaded, read
+from publisher.lexicon import Catalog
+from publisher.lexicon.load import read
 from publisher.resources import bundled
 
 
@@ -42,18 +42,5 @@ def check(config: Config, request: Request) -> ValidateReport:
         where = ", ".join(map(str, folders))
         remedy = "name a folder of lexicon files, which end in .json"
         raise LexiconError(f"{where}: no lexicon file is here", remedy=remedy)
-    checked = (_checked(loaded, request, config.settings.rules) for loaded in files.values())
-    return ValidateReport(tuple(checked), fail_on=request.fail_on)
-
-
-def _checked(loaded: Loaded, request: Request, rules: Mapping[str, Rule]) -> Checked:
-    counting = (finding for finding in loaded.findings if _counts(finding, request))
-    findings = tuple(by_rules(counting, rules))
-    status: Status = "invalid" if has_errors(findings) else "valid"
-    return located(Checked(loaded.path, str(loaded.path), status, None, findings))
-
-
-def _counts(finding: Finding, request: Request) -> bool:
-    if finding.code in request.ignore:
-        return False
-    return not request.select or finding.code in request.select
+    judge = Judge(config, Catalog(), select=request.select, ignore=request.ignore)
+    return ValidateReport(tuple(map(judge.lexicon, files.values())), fail_on=request.fail_on)

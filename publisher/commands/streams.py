@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -54,32 +53,28 @@ def judged(stream: Input, judge: Judge, progress: Progress) -> Iterator[Checked]
 
 
 def _piped(path: Path, content: BinaryIO, judge: Judge, progress: Progress) -> Iterator[Checked]:
-    """Take standard input for JSON lines when its first line is a whole value, else for one."""
-    first = content.readline(MAX_LINE)
-    if _is_whole(first):
-        yield from _spread(path, _Joined(first, content), judge, progress)
+    """Take standard input for JSON lines when its first line looks like one, else for a record."""
+    held = [content.readline(MAX_LINE)]
+    while held[-1] and not held[-1].strip():
+        held.append(content.readline(MAX_LINE))
+    first = held[-1].strip()
+    if first.startswith(b"{") and first.endswith(b"}") and held[-1].endswith(b"\n"):
+        yield from _spread(path, _Joined(held, content), judge, progress)
     else:
-        yield judge.record(path, str(path), first + content.read())
-
-
-def _is_whole(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return line.endswith(b"\n")
+        yield judge.record(path, str(path), b"".join(held) + content.read())
 
 
 class _Joined(io.RawIOBase):
-    """The line that was read already, then the rest."""
+    """The lines that were read already, then the rest."""
 
-    def __init__(self, first: bytes, rest: BinaryIO) -> None:
-        self._first, self._rest = first, rest
+    def __init__(self, held: list[bytes], rest: BinaryIO) -> None:
+        self._held, self._rest = held[::-1], rest
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Return the next line."""
-        first, self._first = self._first, b""
-        return first or self._rest.readline(-1 if size is None else size)
+        if self._held:
+            return self._held.pop()
+        return self._rest.readline(-1 if size is None else size)
 
 
 _Lines = list[tuple[int, bytes]]

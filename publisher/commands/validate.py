@@ -10,12 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from publisher.commands.collect import collect, load_catalog, sources
-from publisher.commands.judge import Checked, Judge, by_rules
+from publisher.commands.collect import collect, load_lexicons, sources
+from publisher.commands.judge import Checked, Judge
 from publisher.commands.streams import STREAMS, Input, judged
 from publisher.config import Config
-from publisher.findings import Finding, Severity
+from publisher.findings import Severity
 from publisher.lexicon.catalog import Profile
+from publisher.lexicon.load import catalog_of
 from publisher.progress import Progress
 
 FailOn = Literal["error", "warning"]
@@ -42,14 +43,14 @@ class Request:
 
 @dataclass(slots=True)
 class ValidateReport:
-    """Every file and record that was checked, in order, and what is wrong with the lexicons.
+    """Every file and record that was checked, in order, and the lexicon files with findings.
 
     `files` may be read once only where a stream was checked: so many records aren't held. The
     counts and the exit status are those of what was taken from `files` so far.
     """
 
     files: Iterable[Checked]
-    lexicon_findings: tuple[Finding, ...] = ()
+    lexicons: tuple[Checked, ...] = ()
     fail_on: FailOn = "error"
     counts: Counter[str] = field(default_factory=Counter)
     severities: Counter[Severity] = field(default_factory=Counter)
@@ -65,6 +66,11 @@ class ValidateReport:
                 self.severities[finding.severity] += 1
             yield file
 
+    def every_file(self) -> Iterator[Checked]:
+        """Yield the lexicon files with findings, then every file and record."""
+        yield from self.lexicons
+        yield from self.files
+
     @property
     def exit_status(self) -> int:
         """1 when a file or a lexicon has an error, or what else `fail_on` names.
@@ -72,8 +78,13 @@ class ValidateReport:
         A ref to a lexicon that isn't here counts only in the records that reach it.
         """
         failing = {"error", self.fail_on}
-        broken = [f for f in self.lexicon_findings if f.code != "ref-dangling"]
-        found = self.severities.keys() | {finding.severity for finding in broken}
+        broken = (
+            found.severity
+            for file in self.lexicons
+            for found in file.findings
+            if found.code != "ref-dangling"
+        )
+        found = self.severities.keys() | set(broken)
         return 1 if failing & found else 0
 
 
@@ -83,10 +94,10 @@ def validate(config: Config, request: Request, progress: Progress) -> ValidateRe
     Documents are all read when this returns; streams (JSON lines, CAR, stdin) are read while the
     report's `files` are.
     """
-    catalog = load_catalog(config, request.lexicons)
+    files = load_lexicons(config, request.lexicons)
     judge = Judge(
         config,
-        catalog,
+        catalog_of(files),
         tuple(request.profiles),
         keep=False,
         advice=True,
@@ -99,9 +110,9 @@ def validate(config: Config, request: Request, progress: Progress) -> ValidateRe
     paths = [path for path in request.paths if path.suffix.lower() not in STREAMS]
     streams += [request.stdin] if request.stdin else []
     documents = [] if streams and not paths else collect(judge, sources(config, paths), progress)
-    counting = filter(judge.counts, catalog.findings)
-    lexicon_findings = tuple(by_rules(counting, config.settings.rules))
+    judged_lexicons = (judge.lexicon(loaded) for loaded in files if loaded.findings)
+    lexicons = tuple(file for file in judged_lexicons if file.findings)
     if not streams:
-        return ValidateReport(tuple(documents), lexicon_findings, request.fail_on)
+        return ValidateReport(tuple(documents), lexicons, request.fail_on)
     each = chain.from_iterable(judged(stream, judge, progress) for stream in streams)
-    return ValidateReport(chain(documents, each), lexicon_findings, request.fail_on)
+    return ValidateReport(chain(documents, each), lexicons, request.fail_on)

@@ -51,7 +51,7 @@ def _readable(error: data.DataError) -> Any:
     """Return a record whose other faults can be told too; it is never published."""
     value = error.value
     name = value.get("$type") if isinstance(value, dict) else None
-    return value if isinstance(name, str) and not syntax.check("nsid", name) else None
+    return value if isinstance(name, str) and name else None
 
 
 def _skipped(source: Source) -> tuple[Finding, ...]:

@@ -96,10 +96,9 @@ def read_markdown(source: Source, content: bytes, context: Context) -> Reading:
     findings += faults
     built = _document(source, front, parts, context, findings)
     findings = [_as_called(finding, called) for finding in findings]
-    document = built if not faults and "publishedAt" in built.value else None
-    if named.get("draft") is True:
-        return Reading(source, document, tuple(map(_for_a_draft, findings)), draft=True)
-    return Reading(source, document, tuple(findings))
+    if named.get("draft", parts.head.get("published") is False) is True:
+        return Reading(source, built, tuple(map(_for_a_draft, findings)), draft=True)
+    return Reading(source, built, tuple(findings))
 
 
 def _for_a_draft(finding: Finding) -> Finding:
@@ -119,7 +118,7 @@ def _rename(
     for name, value in head.items():
         field = _KNOWN.get(name.lower())
         if field is None:
-            findings += _misspelt(name)
+            findings += _misspelt(name, value)
         elif not (value is None or (isinstance(value, str) and not value.strip())):
             given.setdefault(field, []).append(name)
     called = {field: min(names, key=_rank) for field, names in given.items()}
@@ -148,9 +147,9 @@ def _as_called(finding: Finding, called: dict[str, str]) -> Finding:
     return replace(finding, pointer=pointer_to(name), message=message)
 
 
-def _misspelt(name: str) -> list[Finding]:
+def _misspelt(name: str, value: object) -> list[Finding]:
     known = _meant(name)
-    if known is None:
+    if known is None or (name == "published" and isinstance(value, bool)):  # Jekyll's no draft
         return []
     message, remedy = f"{name!r} is ignored; is it meant to be {known!r}?", f"write {known}"
     return [Finding(pointer_to(name), "front-matter-typo", message, "warning", remedy)]
@@ -203,6 +202,8 @@ def _fault(fault: ErrorDetails, called: dict[str, str]) -> Finding:
         message, remedy = f"{text!r} is no text".replace("'", ""), f'put it in quotes: "{text}"'
         return Finding(pointer, "type", f"{name}: {message}", "error", remedy)
     remedy = "correct it in the front matter"
+    if kind == "list_type":
+        message, remedy = "is no list", f"write {name}: [{value}]"
     return Finding(pointer, "type", f"{name}: {message.lower()}", "error", remedy)
 
 

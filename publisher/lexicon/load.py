@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from publisher.lexicon.consistency import Lexicons
 from publisher.lexicon.document import examine
 from publisher.lexicon.language import LexiconFile
 from publisher.lexicon.nodes import Node
+
+_NAMELESS = "this file"
+"""What messages call a document without an NSID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,13 @@ def load(*folders: str | Path) -> Catalog:
 
     Raises LexiconError where a folder or file can't be read at all.
     """
+    return catalog_of(read(*folders))
+
+
+def catalog_of(files: Iterable[Loaded]) -> Catalog:
+    """Return the catalog of files that were read, with what is wrong in any of them."""
     catalog = Catalog()
-    for loaded in read(*folders):
+    for loaded in files:
         catalog.findings += (
             replace(finding, message=f"{loaded.path}: {finding.message}")
             for finding in loaded.findings
@@ -55,8 +63,7 @@ def check(document: dict[str, object]) -> list[Finding]:
     Refs to other lexicons are taken on trust.
     """
     found = examine(document)
-    nsid = _nsid(found.nodes) or "this"
-    return found.findings + consistency.check(Lexicons({nsid: found.nodes}, whole=False))[nsid]
+    return found.findings + _between(found.nodes, _nsid(found.nodes) or _NAMELESS)
 
 
 def read(*folders: str | Path) -> list[Loaded]:
@@ -66,15 +73,27 @@ def read(*folders: str | Path) -> list[Loaded]:
     one has. Raises LexiconError where a folder or file can't be read at all.
     """
     files = _without_twins([_read(*place) for place in _places(folders)])
-    keys = [loaded.nsid or f"file {number}" for number, loaded in enumerate(files)]
-    nodes = {key: loaded.nodes for key, loaded in zip(keys, files, strict=True) if loaded.nodes}
+    nodes = {loaded.nsid: loaded.nodes for loaded in files if loaded.nodes and loaded.nsid}
     found = consistency.check(Lexicons(nodes, whole=True))
-    return [
-        replace(loaded, findings=(*loaded.findings, *found[key]))
-        if loaded.nodes and nodes[key] is loaded.nodes
-        else loaded
-        for key, loaded in zip(keys, files, strict=True)
-    ]
+    return [_with(loaded, nodes, found) for loaded in files]
+
+
+def _with(
+    loaded: Loaded, nodes: Mapping[str, list[Node]], found: Mapping[str, list[Finding]]
+) -> Loaded:
+    """Return a file with what was found between it and the others."""
+    if not loaded.nodes:
+        return loaded
+    if loaded.nsid is None:
+        return replace(loaded, findings=(*loaded.findings, *_between(loaded.nodes, _NAMELESS)))
+    if nodes[loaded.nsid] is not loaded.nodes:
+        return loaded
+    return replace(loaded, findings=(*loaded.findings, *found[loaded.nsid]))
+
+
+def _between(nodes: list[Node], name: str) -> list[Finding]:
+    """Return what is wrong between the definitions of one document; others are taken on trust."""
+    return consistency.check(Lexicons({name: nodes}, whole=False))[name]
 
 
 def _places(folders: Iterable[str | Path]) -> Iterator[tuple[Path, Path]]:

@@ -68,7 +68,11 @@ def _ref(text: str) -> str:
 def media_range(text: str) -> str:
     """Return a media type, or a range of them. Raises PydanticCustomError for another text."""
     if not _MEDIA_RANGE.fullmatch(text):
-        raise fault(text, "matches no media type", "write image/png, image/* or */*")
+        raise fault(
+            text,
+            "matches no media type",
+            "write a media type like image/png or application/json, image/* or */*",
+        )
     return text
 
 

@@ -22,9 +22,7 @@ def to_annotations(report: ValidateReport, root: Path) -> Iterator[str]:
 
     No text from outside can end a command or begin another.
     """
-    for finding in report.lexicon_findings:
-        yield _command(finding, {})
-    for file in report.files:
+    for file in report.every_file():
         for finding in file.findings:
             yield _command(finding, _place(file, finding, root))
     yield render_counts(report)

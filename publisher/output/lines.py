@@ -99,8 +99,7 @@ def of_file(path: str, findings: Iterable[Finding]) -> Iterator[Line]:
 
 def validation(report: ValidateReport) -> Iterator[Line]:
     """Yield the lines of a validation."""
-    yield from of_file("lexicons", report.lexicon_findings)
-    for file in report.files:
+    for file in report.every_file():
         if file.findings:  # most have none
             yield from of_file(_shown(file), file.findings)
     yield _counts(report)

@@ -62,9 +62,7 @@ def _rule(code: str) -> Json:
 
 def _results(report: ValidateReport, root: Path) -> Iterator[Json]:
     seen: Counter[str] = Counter()
-    for finding in report.lexicon_findings:
-        yield _result(finding)
-    for file in report.files:
+    for file in report.every_file():
         artifact = _artifact(file.path.absolute(), root)
         for finding in file.findings:
             result = _result(finding)

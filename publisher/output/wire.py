@@ -51,7 +51,7 @@ def _validated(report: ValidateReport) -> dict[str, object]:
     files = [_checked(file) for file in report.files]  # the counts are complete after this
     return {
         "files": files,
-        "lexicon_findings": _plain(report.lexicon_findings),
+        "lexicons": [_checked(file) for file in report.lexicons],
         "counts": dict(report.counts),
     }
 
