@@ -160,20 +160,6 @@ def test_a_link_upwards_ends(target: str, tmp_path: Path) -> None:
     assert keys("a/content/x.md", folder="a/content") == ["x.md"]
 
 
-def test_a_file_that_cannot_be_looked_at_is_told_and_stops_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    look = Path.stat
-
-    def refuse(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
-        if path.name == "closed.md" and follow_symlinks:
-            raise PermissionError(13, "Permission denied", str(path))
-        return look(path, follow_symlinks=follow_symlinks)
-
-    monkeypatch.setattr(Path, "stat", refuse)
-    assert keys("a.md", "closed.md") == ["a.md", "closed.md"]
-
-
 def test_a_link_that_leads_to_itself_is_told(tmp_path: Path) -> None:
     (tmp_path / "round.md").symlink_to("round.md")
 

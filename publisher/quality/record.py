@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from publisher.data import Value
 from publisher.documents import DOCUMENT
@@ -95,8 +95,13 @@ _MISSING = {
 def _missing(value: Mapping[str, Value], *fields: str) -> Iterator[Finding]:
     for field in fields:
         if not value.get(field):
-            code, effect, remedy = _MISSING[field]
-            yield odd("", code, f"there is no {field}: {effect}", remedy)
+            yield _absent(field)
+
+
+@cache  # of most documents, and switched off
+def _absent(field: str) -> Finding:
+    code, effect, remedy = _MISSING[field]
+    return odd("", code, f"there is no {field}: {effect}", remedy)
 
 
 def _text(text: Value) -> Iterator[Finding]:
