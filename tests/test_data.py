@@ -357,6 +357,10 @@ def test_a_blob_is_exactly_its_four_members(value: dict[str, object]) -> None:
     assert check({"image": value}) == []
 
 
+def test_a_size_of_nothing_is_no_fault_beside_another() -> None:
+    assert places(check(blob(size=0, more=1))) == [("", "blob-form")]
+
+
 BAD_BLOBS = [
     (blob(ref=None), [""]),
     (blob(mimeType=None), [""]),
@@ -757,7 +761,7 @@ def test_a_block_is_read_or_refused_however_deep_the_caller_stands() -> None:
         return below(frames - 1) if frames else decode(b"\x81" * 50 + b"\x00")
 
     assert below(0)
-    with pytest.raises(InvalidCbor):
+    with pytest.raises(InvalidCbor, match="^nesting is too deep$"):
         below(sys.getrecursionlimit() - len(inspect.stack()) - 50)
 
 

@@ -11,8 +11,10 @@ import pytest
 from publisher import data
 from publisher.data import DAG_CBOR, RAW, Cid, decode
 from publisher.findings import Finding
-from publisher.lexicon import Catalog, Verdict, leaves
+from publisher.lexicon import Catalog, Verdict, leaves, load
+from publisher.lexicon.catalog import Profile
 from publisher.lexicon.language import LexiconFile
+from publisher.resources import bundled
 
 NSID = "com.example.thing"
 LINK = Cid.of(b"a record", DAG_CBOR)
@@ -439,6 +441,11 @@ def test_all_faults_of_one_value_are_told() -> None:
     assert judge(of_field({**INT, **limits}), f=2**63) == [
         *(("/f", "integer-range"), ("/f", "maximum"), ("/f", "enum"), ("/f", "const"))
     ]
+    assert judge(of_field({**INT, "minimum": 0}), f=-(2**63) - 1) == [
+        *(("/f", "integer-range"), ("/f", "minimum"))
+    ]
+    two = record({"a": INT, "b": INT}, required=["a", "b"])
+    assert judge(catalog(lexicon({"main": two}))) == [("", "required"), ("", "required")]
     text = {**STRING, "minLength": 2, "format": "did", "enum": ["x"], "const": "x"}
     assert judge(of_field(text), f="a") == [
         *(("/f", "format"), ("/f", "too-short"), ("/f", "enum"), ("/f", "const"))
@@ -456,6 +463,31 @@ def test_the_profile_of_a_reader_holds_collection_and_record_key_too() -> None:
     assert lexicons.validate(other, nsid=NSID, profile="bluesky").status == "invalid"
     blob_of_nodes = {"$type": NSID, "x": blob(ref=LINK)}
     assert lexicons.validate(blob_of_nodes, profile="bluesky").status == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("profile", "codes"),
+    [
+        ("bluesky", ["bluesky-card", "bluesky-card", "bluesky-reading-time"]),
+        ("leaflet", ["leaflet-limit"]),
+        ("spec", []),
+        ("publish", []),
+    ],
+)
+@pytest.mark.parametrize("nsid", ["site.standard.document", None])
+def test_a_reader_s_profile_adds_what_that_reader_drops(
+    profile: Profile, codes: list[str], nsid: str | None
+) -> None:
+    document = {
+        "$type": "site.standard.document",
+        "site": "https://alice.example",
+        "title": "T",
+        "publishedAt": "2026-02-05T16:32:10Z",
+        "tags": ["é" * 51],
+    }
+    verdict = load(bundled("lexicons")).validate(document, nsid=nsid, profile=profile)
+    assert [found.code for found in verdict.findings] == codes
+    assert {found.severity for found in verdict.findings} <= {"warning"}
 
 
 def test_a_record_of_an_unknown_collection_is_held_to_its_name() -> None:
@@ -709,6 +741,7 @@ UNSEEN: list[tuple[Schema, object]] = [
     ({"type": "object"}, HALF_BLOB),
     ({"type": "blob"}, HALF_BLOB),
     ({"type": "blob"}, {"x": SURROGATE}),
+    ({"type": "blob"}, {"cid": 1, "mimeType": SURROGATE}),
     ({"type": "unknown"}, {"x": SURROGATE}),
     ({"type": "unknown"}, [SURROGATE]),
     ({"type": "ref", "ref": "#gone"}, {"x": SURROGATE}),
@@ -813,7 +846,9 @@ def test_a_blob_may_be_as_deep_as_any_object() -> None:
         lexicon({"main": record({"f": {"type": "ref", "ref": "#target"}}), "target": node})
     )
     assert judge(lexicons, f=objects(30, b=blob())) == []
-    assert judge(lexicons, f=objects(31, b=blob())) == [("/f" + "/x" * 30 + "/b", "depth")]
+    too_deep = [("/f" + "/x" * 30 + "/b", "depth")]
+    assert judge(lexicons, f=objects(31, b=blob())) == too_deep
+    assert judge(lexicons, f=objects(31, b=HALF_BLOB)) == too_deep
 
 
 def test_hints_of_a_large_value_are_told_apart_from_faults_in_linear_time() -> None:
@@ -828,6 +863,33 @@ def test_hints_of_a_large_value_are_told_apart_from_faults_in_linear_time() -> N
     assert time.process_time() - start < 5  # 0.2 s; with the square, half a minute
     assert [found.code for found in verdict.findings].count("integer-range") == 20_000
     assert [found.severity for found in verdict.findings].count("info") == 20_000
+
+
+def hints(value: Schema) -> list[tuple[str, str, str]]:
+    other = {"type": "object", "properties": {"n": STRING}}
+    hint = lexicon(
+        {"main": {**other, "properties": {"n": INT}}, "other": other}, "com.example.hint"
+    )
+    lexicons = catalog(lexicon({"main": record({"f": {"type": "union", "refs": []}})}), hint)
+    found = lexicons.validate({"$type": NSID, "f": value}).findings
+    return [(fault.pointer, fault.code, fault.severity) for fault in found]
+
+
+def test_a_hint_is_by_the_definition_that_the_type_names() -> None:
+    assert hints({"$type": "com.example.hint", "n": "x"}) == [("/f/n", "type", "info")]
+    assert hints({"$type": "com.example.hint", "n": 1}) == []
+    assert hints({"$type": "com.example.hint#other", "n": 1}) == [("/f/n", "type", "info")]
+    assert hints({"$type": "com.example.hint#other", "n": "x"}) == []
+    assert hints({"$type": "com.example.hint#main", "n": "x"}) == [
+        ("/f/$type", "type-name", "error")
+    ]
+
+
+def test_a_type_that_stands_twice_is_told_once_in_a_union() -> None:
+    with pytest.raises(data.DataError) as read:
+        data.loads(f'{{"$type": "{NSID}", "f": {{"$type": "a.b.c", "$type": "a.b.d"}}}}')
+    verdict = of_field({"type": "union", "refs": []}).validate(read.value.value)
+    assert places(verdict.findings) == [("/f/$type", "duplicate-key")]
 
 
 def test_a_hint_doesn_t_say_again_what_the_data_model_says() -> None:

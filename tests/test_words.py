@@ -165,6 +165,9 @@ def records() -> Iterator[str]:
     yield from said("another $type", catalog.validate(note, nsid="com.example.record").findings)
     yield from said("no lexicon", catalog.validate({"$type": "com.example.none"}).findings)
     yield from said("no object", catalog.validate([]).findings)
+    with pytest.raises(ValueError, match="known are") as refused:
+        catalog.validate(note, profile="none")  # type: ignore[arg-type]
+    yield f"{refused.value}\n"
     yield from said("a fixed rkey", catalog.validate(note, rkey="other").findings)
     record = {"$type": "com.example.record", "n": 1}
     for rkey in ("other", "a b"):
@@ -264,6 +267,7 @@ def cbor() -> Iterator[str]:
         deep = [deep]
     for value in (1.5, "\ud83d", {1: 2}, 2**64, deep):
         yield f"# {shown(value) if value is not deep else 'deep'}\n{reason(data.encode, value)}\n"
+    yield f"# nothing\n{reason(data.decode, b'')}\n"
     yield f"# a CID\n{reason(Cid.decode, b'x')}\n"
 
 
