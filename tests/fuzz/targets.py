@@ -72,16 +72,18 @@ def sound(findings: Iterable[Finding], value: object = None, *, resolve: bool = 
 
 
 def resolves(value: object, pointer: str) -> bool:
-    """Tell whether a JSON pointer leads to something."""
-    for step in pointer.split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = value[name]
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return False
-    return True
+    """Tell whether a JSON pointer leads to something; a fault holds what stood in its place."""
+    if isinstance(value, data.Fault) and pointer:
+        return any(resolves(inner, pointer) for inner in value.within)
+    if not pointer:
+        return True
+    step, mark, rest = pointer[1:].partition("/")
+    name = step.replace("~1", "/").replace("~0", "~")
+    if isinstance(value, dict) and name in value:
+        return resolves(value[name], mark + rest)
+    if isinstance(value, list) and name.isdigit() and int(name) < len(value):
+        return resolves(value[int(name)], mark + rest)
+    return False
 
 
 def placed(content: str, suffix: str, findings: Sequence[Finding]) -> None:
