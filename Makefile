@@ -23,6 +23,7 @@ demo: $(VENV)/runtime.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/validators.py
 	$(BIN)/python benchmarks/folder.py
 	$(BIN)/python benchmarks/jsonl.py
 
