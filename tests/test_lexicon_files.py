@@ -1044,6 +1044,17 @@ def test_a_place_that_reads_as_another_nsid_is_told(
     assert all(f"the file lies where {told} is looked for" in f.message for f in found)
 
 
+def test_a_file_without_an_id_is_held_to_its_own_definitions(tmp_path: Path) -> None:
+    document = {"lexicon": 1, "defs": {"main": record({"f": ref("#gone")})}}
+    write(tmp_path, "a.json", document)
+    for found in (check(document), load(tmp_path).findings):
+        assert [(fault.pointer, fault.code) for fault in found] == [
+            ("/id", "lexicon-form"),
+            (f"{FIELD}/ref", "ref-dangling"),
+        ]
+        assert found[1].remedy == "define gone in this file"
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LexiconError, match="is no folder"):
         load(tmp_path / "gone")
