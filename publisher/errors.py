@@ -45,6 +45,10 @@ class RepoUnavailable(PublisherError):
     """The repo didn't answer, or not with anything that can be understood; later it may."""
 
 
+class OutcomeUnknown(RepoUnavailable):
+    """A write was sent and no answer came: it may be in the repo. Reading tells."""
+
+
 class RepoRefused(PublisherError):
     """The repo answered that it won't do this; `name` is its error name ('InvalidSwap', …)."""
 

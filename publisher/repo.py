@@ -6,7 +6,7 @@ tests/test_repo_contract.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -24,12 +24,15 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRecord:
-    """A record as the repo holds it; `cid` was computed here from `value`, never taken on trust."""
+    """A record as the repo holds it; `cid` was computed here from `value`, never taken on trust.
+
+    `value` may lie on the disk (publisher.spool).
+    """
 
     collection: Nsid
     rkey: Rkey
     cid: str
-    value: dict[str, Value]
+    value: Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class CreateWrite:
 
     collection: Nsid
     rkey: Rkey
-    value: dict[str, Value]
+    value: Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class UpdateWrite:
 
     collection: Nsid
     rkey: Rkey
-    value: dict[str, Value]
+    value: Mapping[str, Value]
     swap: str
 
 
@@ -100,10 +103,15 @@ class Repo(Protocol):
     def head(self) -> Commit:
         """Return the current commit."""
 
-    def read(self, collections: Sequence[Nsid]) -> Snapshot:
-        """Return all records of the collections, all read at one commit.
+    @property
+    def metered(self) -> bool:
+        """Whether the server counts points of its rate limits; True as long as it isn't known."""
 
-        Where a listing was overtaken by a commit it is read again, a few times at most.
+    def read(self, collections: Sequence[Nsid], *, afresh: bool = False) -> Snapshot:
+        """Return all records of the collections, all read at one commit, the cheapest way.
+
+        Where a reading was overtaken by a commit it is done again, a few times at most. `afresh`
+        uses nothing that is remembered from earlier readings.
         """
 
     def blobs(self) -> set[str]:
@@ -129,28 +137,42 @@ class Repo(Protocol):
 
         `swap_commit` is the commit at which the records were read; when the repo has moved,
         SwapRefused is raised and nothing is written. The writes are a run that `batches` cut. The
-        caller compares the answered CIDs with its own.
+        caller compares the answered CIDs with its own. Raises OutcomeUnknown when no answer came.
         """
 
-    def batches(self, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
-        """Cut writes, in order, into batches that `apply` takes."""
+    def apply_one(self, write: Write) -> str | None:
+        """Apply one write by its own swap, whatever else goes on in the repo; safe to send twice.
+
+        Returns the record's CID, None for a delete. What is as wanted already is left as it is: the
+        same record there, or none any more. Raises SwapRefused when another record is there than
+        the write names, or none; OutcomeUnknown when no answer came.
+        """
+
+    def batches(self, writes: Iterable[Write]) -> Iterator[Sequence[Write]]:
+        """Cut writes, in order and taken one by one, into batches that `apply` takes.
+
+        A batch is no larger than what the rate limit leaves. Where that is nothing, it is waited
+        for, or RateLimited is raised.
+        """
 
     def close(self) -> None:
         """Let go of connections and locks."""
 
 
 def batches(
-    writes: Sequence[Write], sizes: Sequence[int], *, max_writes: int, max_bytes: int
+    writes: Iterable[tuple[Write, int]], *, max_writes: int, max_bytes: int
 ) -> Iterator[Sequence[Write]]:
-    """Cut writes into runs of at most `max_writes` whose `sizes` add up to at most `max_bytes`.
+    """Cut writes, each with its size in bytes, into runs of at most `max_writes` and `max_bytes`.
 
-    `sizes` are the writes' bytes, index for index. A write above `max_bytes` gets its own run.
+    They are taken one by one. A write above `max_bytes` gets its own run.
     """
-    start = total = 0
-    for index, size in enumerate(sizes):
-        if index > start and (index - start >= max_writes or total + size > max_bytes):
-            yield writes[start:index]
-            start, total = index, 0
+    run: list[Write] = []
+    total = 0
+    for write, size in writes:
+        if run and (len(run) >= max_writes or total + size > max_bytes):
+            yield run
+            run, total = [], 0
+        run.append(write)
         total += size
-    if start < len(writes):
-        yield writes[start:]
+    if run:
+        yield run

@@ -14,6 +14,7 @@ from publisher.archive import ArchiveError, InvalidSignature, verify_car
 from publisher.data import record_cid
 from publisher.folder import FolderRepo
 from publisher.repo import CreateWrite
+from publisher.spool import whole
 from publisher.syntax import Nsid, Rkey, tid
 from tests.reference_pds import FILES, Account, ReferencePds, install, node
 
@@ -47,7 +48,7 @@ def test_the_reference_verifies_our_repos(tmp_path: Path, count: int) -> None:
 
     assert (answer["cid"], answer["rev"]) == (repo.head().cid, repo.head().rev)
     assert dict(answer["records"]) == {
-        f"{NOTE}/{write.rkey}": record_cid(write.value) for write in writes
+        f"{NOTE}/{write.rkey}": record_cid(whole(write.value)) for write in writes
     }
 
 

@@ -19,7 +19,7 @@ LAYERS = (
     {"errors", "progress"},
     {"files", "findings", "resources"},
     {"data", "syntax"},
-    {"lexicon", "repo"},
+    {"lexicon", "repo", "spool"},
     {"documents"},
     {"record"},
     {"plan", "quality"},

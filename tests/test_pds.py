@@ -32,6 +32,7 @@ from publisher.identity import DidDocument, Identity, resolve
 from publisher.pds import PdsRepo, login, xrpc
 from publisher.pds.session import Session
 from publisher.repo import CreateWrite, DeleteWrite, UpdateWrite
+from publisher.spool import whole
 from publisher.syntax import Did, Nsid, Rkey, tid
 from publisher.transport import GuardedTransport, TransportError, transport_for
 from tests.local_server import Answer, Seen, serve
@@ -199,7 +200,7 @@ def test_no_server_error_makes_writes_be_sent_again(
 
 def test_a_500_that_wrote_nothing_says_so(repo: PdsRepo) -> None:
     """The reference PDS answers 500 to an update and a delete of what isn't there."""
-    absent = UpdateWrite(NOTE, note().rkey, note().value, record_cid(note().value))
+    absent = UpdateWrite(NOTE, note().rkey, note().value, record_cid(whole(note().value)))
     with pytest.raises(RepoRefused, match="nothing was written"):
         write(repo, absent)
 
@@ -611,7 +612,7 @@ def test_writes_that_never_left_are_sent_again(
     head = repo.head()
     repo.whoami()
     lose_requests(2, monkeypatch)
-    assert repo.apply([note()], swap_commit=head.cid).cids == [record_cid(note().value)]
+    assert repo.apply([note()], swap_commit=head.cid).cids == [record_cid(whole(note().value))]
     assert len(waits) == 2
 
 

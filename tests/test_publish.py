@@ -15,6 +15,7 @@ from publisher.documents import DOCUMENT
 from publisher.errors import GuardStopped, RepoRefused, RepoUnavailable, SourceError, StateError
 from publisher.folder import FolderRepo
 from publisher.repo import Applied, CreateWrite, DeleteWrite, UpdateWrite, Write
+from publisher.spool import whole
 from publisher.syntax import Did, Rkey
 from tests.site import Site, actions, make_site, picture
 
@@ -27,7 +28,7 @@ def site(tmp_path: Path) -> Site:
 def records(site: Site) -> dict[Rkey, dict[str, data.Value]]:
     repo = site.repo()
     try:
-        return {rkey: r.value for rkey, r in repo.read([DOCUMENT]).records[DOCUMENT].items()}
+        return {rkey: whole(r.value) for rkey, r in repo.read([DOCUMENT]).records[DOCUMENT].items()}
     finally:
         repo.close()
 
@@ -42,7 +43,7 @@ def write_as_another_app(site: Site, **fields: data.Value) -> None:
     repo = site.repo()
     snapshot = repo.read([DOCUMENT])
     ((rkey, theirs),) = snapshot.records[DOCUMENT].items()
-    write = UpdateWrite(DOCUMENT, rkey, theirs.value | fields, theirs.cid)
+    write = UpdateWrite(DOCUMENT, rkey, whole(theirs.value) | fields, theirs.cid)
     repo.apply([write], swap_commit=snapshot.commit.cid)
     repo.close()
 

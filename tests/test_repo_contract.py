@@ -288,3 +288,43 @@ def test_every_kind_of_rkey_is_kept(repo: Repo, rkey: str) -> None:
     put(repo, create(rkey))
 
     assert texts(repo) == {rkey: "text"}
+
+
+def test_one_write_by_its_own_swap_needs_no_commit_and_is_safe_to_send_twice(repo: Repo) -> None:
+    first = create("3lzzzzzzzzz22", "one")
+    cid = repo.apply_one(first)
+    assert cid is not None
+    update = UpdateWrite(NOTE, first.rkey, note("two"), cid)
+
+    assert repo.apply_one(first) == cid
+    after = repo.apply_one(update)
+    assert repo.apply_one(update) == after == cid_of(repo, first.rkey)
+    assert after is not None
+    delete = DeleteWrite(NOTE, first.rkey, after)
+    assert repo.apply_one(delete) is None
+    assert repo.apply_one(delete) is None
+    assert texts(repo) == {}
+
+
+@pytest.mark.parametrize("kind", ["create", "update", "delete"])
+def test_one_write_that_names_another_record_than_is_there_is_refused(
+    repo: Repo, kind: str
+) -> None:
+    there = create("3lzzzzzzzzz22", "theirs")
+    repo.apply_one(there)
+    stale = record_cid(note("what was read"))
+    writes: dict[str, Write] = {
+        "create": create(there.rkey, "ours"),
+        "update": UpdateWrite(NOTE, there.rkey, note("ours"), stale),
+        "delete": DeleteWrite(NOTE, there.rkey, stale),
+    }
+
+    with pytest.raises(SwapRefused):
+        repo.apply_one(writes[kind])
+
+    assert texts(repo) == {there.rkey: "theirs"}
+
+
+def test_one_update_of_a_record_that_is_gone_is_refused(repo: Repo) -> None:
+    with pytest.raises(SwapRefused):
+        repo.apply_one(UpdateWrite(NOTE, Rkey("3lzzzzzzzzz22"), note("ours"), str(LINK)))

@@ -18,6 +18,7 @@ from publisher.findings import Finding
 from publisher.plan import Action, Conflict, Create, Forget, Orphan, Unchanged, plan
 from publisher.progress import Progress
 from publisher.repo import Repo, Snapshot
+from publisher.spool import whole
 
 Difference = Literal["equal", "differs", "missing", "extra", "invalid", "blob-missing"]
 
@@ -102,7 +103,7 @@ def _item(action: Action, did: str, snapshot: Snapshot, blobs: set[str]) -> Comp
     if not isinstance(action, Unchanged):
         return Compared(record.path, "differs", uri, action.changed)
     theirs = snapshot.records[record.collection][action.rkey]
-    held = (str(blob.cid) for blob in blob_refs(theirs.value))
+    held = (str(blob.cid) for blob in blob_refs(whole(theirs.value)))
     absent = [cid for cid in held if cid not in blobs]
     if absent:
         reason = f"the repo doesn't hold the blob {absent[0]}"

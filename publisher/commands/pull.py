@@ -21,6 +21,7 @@ from publisher.errors import ConfigError, PublisherError, RepoRefused, StateErro
 from publisher.files import write_atomically
 from publisher.progress import Progress
 from publisher.repo import RemoteRecord, Repo, Snapshot
+from publisher.spool import whole
 from publisher.syntax import Nsid
 
 MANIFEST = "pull.json"
@@ -260,9 +261,9 @@ def _write(
     progress.stage("writing records", len(records))
     for record in records:
         path = f"{record.collection}/{escape_rkey(record.rkey)}.json"
-        writer.put(path, record.cid, partial(_text, record.value))
+        writer.put(path, record.cid, partial(_text, whole(record.value)))
         progress.advance()
-    cids = sorted({str(blob.cid) for record in records for blob in blob_refs(record.value)})
+    cids = sorted({str(blob.cid) for record in records for blob in blob_refs(whole(record.value))})
     progress.stage("fetching blobs", len(cids))
 
     def fetch(cid: str) -> None:

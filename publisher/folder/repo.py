@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from pathlib import Path
@@ -34,7 +34,15 @@ from publisher.folder.database import (
     write_commit,
 )
 from publisher.folder.key import KEY_FILE, ignore_key, load_key, make_key, sync_folder
-from publisher.folder.writes import ENVELOPE, do_write, drop_blobs, prepare, write_size
+from publisher.folder.writes import (
+    ENVELOPE,
+    Prepared,
+    do_write,
+    drop_blobs,
+    is_done,
+    prepare,
+    write_size,
+)
 from publisher.repo import Applied, Commit, Snapshot, Write
 from publisher.repo import batches as cut_batches
 from publisher.syntax import Did, Nsid
@@ -132,7 +140,12 @@ class FolderRepo:
         with self._reading() as database:
             return read_head(database).commit
 
-    def read(self, collections: Sequence[Nsid]) -> Snapshot:
+    @property
+    def metered(self) -> bool:
+        """False: a folder has no rate limits."""
+        return False
+
+    def read(self, collections: Sequence[Nsid], *, afresh: bool = False) -> Snapshot:  # noqa: ARG002  # nothing is remembered
         """Return all records of the collections; the commit's tree proves that they are all."""
         with self._reading() as database:
             head = read_head(database)
@@ -205,19 +218,40 @@ class FolderRepo:
                     name="InvalidSwap",
                     remedy="read the repo again",
                 )
-            released = set(chain.from_iterable(do_write(database, item) for item in prepared))
-            dropped = drop_blobs(database, released)
-            rev = next_rev(head.rev, self._clock(), self._did)
-            commit = write_commit(database, self._did, rev, key)
+            commit, dropped = self._commit(database, prepared, key)
         if dropped:
             self._sweep()
         return Applied(commit, [str(item.cid) if item.cid else None for item in prepared])
 
-    def batches(self, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+    def apply_one(self, write: Write) -> str | None:
+        """Apply one write by its own swap; safe to do twice. Raises SwapRefused."""
+        item = prepare(write)
+        self._check_size([write])
+        key = self._signing_key()
+        dropped = False
+        with self._writing() as database:
+            if not is_done(database, item):
+                _, dropped = self._commit(database, [item], key)
+        if dropped:
+            self._sweep()
+        return str(item.cid) if item.cid else None
+
+    def _commit(
+        self,
+        database: sqlite3.Connection,
+        items: Sequence[Prepared],
+        key: ec.EllipticCurvePrivateKey,
+    ) -> tuple[Commit, bool]:
+        """Do the writes and sign what they make; tell whether blobs were dropped."""
+        released = set(chain.from_iterable(do_write(database, item) for item in items))
+        dropped = drop_blobs(database, released)
+        rev = next_rev(read_head(database).rev, self._clock(), self._did)
+        return write_commit(database, self._did, rev, key), dropped
+
+    def batches(self, writes: Iterable[Write]) -> Iterator[Sequence[Write]]:
         """Cut writes into runs of at most 200, and 1,000,000 bytes of JSON."""
-        sizes = [write_size(write) for write in writes]
-        room = MAX_BYTES - ENVELOPE
-        return cut_batches(writes, sizes, max_writes=MAX_WRITES, max_bytes=room)
+        sized = ((write, write_size(write)) for write in writes)
+        return cut_batches(sized, max_writes=MAX_WRITES, max_bytes=MAX_BYTES - ENVELOPE)
 
     def car(self) -> Iterator[bytes]:
         """Yield the whole repo as a CAR: the commit, the tree in preorder, the records by key.

@@ -21,6 +21,7 @@ from publisher.data import (
 from publisher.errors import RepoRefused, SwapRefused
 from publisher.folder.database import read_cids
 from publisher.repo import CreateWrite, DeleteWrite, Write
+from publisher.spool import whole
 from publisher.syntax import Nsid
 from publisher.syntax import check as check_syntax
 
@@ -54,9 +55,10 @@ def prepare(write: Write) -> Prepared:
         raise RepoRefused(f"{target}: the rkey {reason}", name="InvalidRequest")
     if isinstance(write, DeleteWrite):
         return Prepared(write, None, b"", ())
-    _check_value(target, write.collection, write.value)
-    block = encode(write.value)
-    return Prepared(write, Cid.of(block, DAG_CBOR), block, tuple(blob_refs(write.value)))
+    value = whole(write.value)
+    _check_value(target, write.collection, value)
+    block = encode(value)
+    return Prepared(write, Cid.of(block, DAG_CBOR), block, tuple(blob_refs(value)))
 
 
 def _check_value(target: str, collection: Nsid, value: dict[str, Value]) -> None:
@@ -79,7 +81,7 @@ def write_size(write: Write) -> int:
         "rkey": write.rkey,
     }
     if not isinstance(write, DeleteWrite):
-        body["value"] = to_plain(write.value)
+        body["value"] = to_plain(whole(write.value))
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return len(text.encode("utf-8", "surrogatepass")) + 1
 
@@ -104,10 +106,29 @@ def do_write(database: sqlite3.Connection, item: Prepared) -> set[Cid]:
     return released
 
 
-def _check_current(database: sqlite3.Connection, item: Prepared) -> None:
+def is_done(database: sqlite3.Connection, item: Prepared) -> bool:
+    """Tell whether the repo holds what the write wants. Raises SwapRefused for another record."""
+    current = _current(database, item)
+    if current == (str(item.cid) if item.cid else None):
+        return True
+    swap = None if isinstance(item.write, CreateWrite) else item.write.swap
+    if current != swap:
+        raise SwapRefused(
+            f"{item} is {current or 'not there'}, not {swap or 'free'}",
+            name="InvalidSwap",
+            remedy="read the repo again",
+        )
+    return False
+
+
+def _current(database: sqlite3.Connection, item: Prepared) -> str | None:
     query = "SELECT cid FROM record WHERE collection = ? AND rkey = ?"
     row = database.execute(query, item.place).fetchone()
-    current = next((str(cid) for cid in read_cids([row])), None) if row else None
+    return next((str(cid) for cid in read_cids([row])), None) if row else None
+
+
+def _check_current(database: sqlite3.Connection, item: Prepared) -> None:
+    current = _current(database, item)
     if isinstance(item.write, CreateWrite):
         if current:
             raise RepoRefused(f"{item} exists already ({current})", name="RecordExists")

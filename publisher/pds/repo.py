@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from pydantic import BaseModel
 
 from publisher.credentials import Secret
 from publisher.data import Cid, DataError, InvalidCid, Value, blob_cid, from_plain, record_cid
-from publisher.errors import RepoRefused, RepoUnavailable, SwapRefused
+from publisher.errors import OutcomeUnknown, RepoRefused, RepoUnavailable, SwapRefused
 from publisher.identity import Identity
 from publisher.pds import wire
 from publisher.pds.failures import Failed, explain, printable
@@ -72,7 +72,12 @@ class PdsRepo:
         answer = self._ask(wire.CommitAnswer, "com.atproto.sync.getLatestCommit", did=self.did)
         return Commit(self._cid(answer.cid), answer.rev)
 
-    def read(self, collections: Sequence[Nsid]) -> Snapshot:
+    @property
+    def metered(self) -> bool:
+        """Whether the server counts points of its rate limits."""
+        return True
+
+    def read(self, collections: Sequence[Nsid], *, afresh: bool = False) -> Snapshot:  # noqa: ARG002
         """Return all records of the collections, all read at one commit.
 
         Costs one request per 100 records and two more. When a commit comes in between, all is read
@@ -167,12 +172,21 @@ class PdsRepo:
         results = self._xrpc.parsed(wire.ApplyAnswer, answer, nsid)
         return self._applied(results, writes)
 
-    def batches(self, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+    def apply_one(self, write: Write) -> str | None:
+        """Apply one write by its own swap; safe to send twice. Raises SwapRefused."""
+        nsid, body = wire.one(self.did, write)
+        try:
+            answer = self._login.authorised(
+                lambda token: self._xrpc.procedure(nsid, body, "application/json", token)
+            )
+        except Failed as failure:
+            self._refuse_one(failure, write)
+        return self._xrpc.parsed(wire.WriteAnswer, answer, nsid).cid
+
+    def batches(self, writes: Iterable[Write]) -> Iterator[Sequence[Write]]:
         """Cut writes into batches of at most 200, below the server's limits of body and commit."""
-        sizes = [wire.size_of(write) for write in writes]
-        return batches(
-            writes, sizes, max_writes=wire.MAX_WRITES, max_bytes=wire.MAX_BODY - wire.ENVELOPE
-        )
+        sized = ((write, wire.size_of(write)) for write in writes)
+        return batches(sized, max_writes=wire.MAX_WRITES, max_bytes=wire.MAX_BODY - wire.ENVELOPE)
 
     def close(self) -> None:
         """Close the connections, and forget the tokens."""
@@ -262,10 +276,25 @@ class PdsRepo:
                 name=failure.name,
                 remedy="run again; if it stays so, a record of this batch is not acceptable there",
             ) from failure
-        raise RepoUnavailable(
+        raise OutcomeUnknown(
             f"{what}, or did and couldn't say so: {failure.text}",
             remedy="run again: what was written is found and not written twice",
         ) from failure
+
+    def _refuse_one(self, failure: Failed, write: Write) -> NoReturn:
+        what = f"{self._xrpc.host} didn't write {write.collection}/{write.rkey}"
+        if failure.name == "InvalidSwap":
+            raise SwapRefused(
+                f"{what}: it isn't what was read any more",
+                name=failure.name,
+                remedy="run again",
+            ) from failure
+        if (failure.status is None or failure.status >= 500) and not failure.unsent:
+            raise OutcomeUnknown(
+                f"{what}, or did and couldn't say so: {failure.text}",
+                remedy="run again: what was written is found and not written twice",
+            ) from failure
+        raise explain(failure, what, self.name) from failure
 
     def _applied(self, answer: wire.ApplyAnswer, writes: Sequence[Write]) -> Applied:
         cids = [result.cid for result in answer.results]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from publisher.data import to_plain
 from publisher.repo import CreateWrite, DeleteWrite, UpdateWrite, Write
+from publisher.spool import whole
+from publisher.syntax import Did
 
 MAX_WRITES = 200
 # The server takes 1,000,000 bytes of JSON and 2,000,000 bytes of blocks in one commit.
@@ -90,9 +92,9 @@ def to_wire(write: Write) -> dict[str, object]:
     """Return the write as applyWrites takes it."""
     match write:
         case CreateWrite():
-            kind, value = "create", {"value": to_plain(write.value)}
+            kind, value = "create", {"value": to_plain(whole(write.value))}
         case UpdateWrite():
-            kind, value = "update", {"value": to_plain(write.value)}
+            kind, value = "update", {"value": to_plain(whole(write.value))}
         case DeleteWrite():
             kind, value = "delete", {}
         case _:
@@ -103,6 +105,22 @@ def to_wire(write: Write) -> dict[str, object]:
         "rkey": write.rkey,
         **value,
     }
+
+
+def one(did: Did, write: Write) -> tuple[str, bytes]:
+    """Return the procedure and body that apply one write by its own swap.
+
+    `swapRecord: null` is a record that mustn't be there.
+    """
+    place: dict[str, object] = {
+        "repo": did,
+        "collection": write.collection,
+        "rkey": write.rkey,
+        "swapRecord": None if isinstance(write, CreateWrite) else write.swap,
+    }
+    if isinstance(write, DeleteWrite):
+        return "com.atproto.repo.deleteRecord", as_json(place)
+    return "com.atproto.repo.putRecord", as_json(place | {"record": to_plain(whole(write.value))})
 
 
 def size_of(write: Write) -> int:

@@ -1,0 +1,75 @@
+"""Values on the disk: the same as in memory, and read no oftener than needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publisher.data import Value, encode
+from publisher.errors import StateError
+from publisher.spool import Spool, StoredValue, whole
+
+VALUE: dict[str, Value] = {"title": "On tides", "text": "x" * 1000, "tags": ["sea", None]}
+
+
+@pytest.fixture
+def spool() -> Iterator[Spool]:
+    opened = Spool()
+    yield opened
+    opened.close()
+
+
+def test_a_stored_value_is_what_was_put_in(spool: Spool) -> None:
+    other = spool.put(encode({"other": 1}))
+    stored = spool.put(encode(VALUE))
+
+    assert whole(stored) == VALUE
+    assert dict(stored.items()) == VALUE
+    assert (len(stored), list(stored), "tags" in stored, "nothing" in stored) == (
+        3,
+        sorted(VALUE, key=lambda name: (len(name), name)),  # as DAG-CBOR orders them
+        True,
+        False,
+    )
+    assert [stored["text"], stored.get("nothing")] == ["x" * 1000, None]
+    assert whole(other) == {"other": 1}
+
+
+def test_short_strings_and_names_are_kept_and_all_else_is_read_anew() -> None:
+    readings = []
+
+    def load() -> dict[str, Value]:
+        readings.append(1)
+        return VALUE
+
+    stored = StoredValue(load, VALUE)
+
+    assert (stored["title"], stored.get("path"), "text" in stored) == ("On tides", None, True)
+    assert readings == []
+    assert stored["text"] == "x" * 1000
+    assert readings == [1]
+
+
+def test_a_disk_without_room_is_an_error_with_a_remedy(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("wb", buffering=0) as file:
+        monkeypatch.setattr(spool, "_file", file)
+        with pytest.raises(StateError, match="No space left"):
+            spool.put(b"\xa0")
+
+
+@given(st.lists(st.dictionaries(st.text(), st.integers(0, 1 << 53) | st.text()), max_size=5))
+def test_many_values_come_back_each_as_it_was(values: list[dict[str, Value]]) -> None:
+    spool = Spool()
+    stored = [spool.put(encode(value)) for value in values]
+
+    assert [whole(value) for value in stored] == values
+    spool.close()
