@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, ItemsView, Iterator, Mapping
 from typing import Final
 
@@ -91,10 +92,11 @@ def whole(value: Mapping[str, Value]) -> dict[str, Value]:
 
 
 class Spool:
-    """A temporary file of DAG-CBOR blocks, gone with the process; thread-safe."""
+    """A temporary file of DAG-CBOR blocks, gone with the last value that lies in it; thread-safe."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by `close`
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by the next line
+        weakref.finalize(self, self._file.close)
         self._end = 0
         self._lock = threading.Lock()
 
@@ -108,10 +110,6 @@ class Spool:
             self._write(block, start)
             self._end += len(block)
         return StoredValue(lambda: self._read(start, len(block)), value)
-
-    def close(self) -> None:
-        """Give the disk space back; the values can't be read any more."""
-        self._file.close()
 
     def _write(self, block: bytes, start: int) -> None:
         left, at = memoryview(block), start

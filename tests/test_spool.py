@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,8 @@ VALUE: dict[str, Value] = {"title": "On tides", "text": "x" * 1000, "tags": ["se
 
 
 @pytest.fixture
-def spool() -> Iterator[Spool]:
-    opened = Spool()
-    yield opened
-    opened.close()
+def spool() -> Spool:
+    return Spool()
 
 
 def test_a_stored_value_is_what_was_put_in(spool: Spool) -> None:
@@ -72,4 +69,3 @@ def test_many_values_come_back_each_as_it_was(values: list[dict[str, Value]]) ->
     stored = [spool.put(encode(value)) for value in values]
 
     assert [whole(value) for value in stored] == values
-    spool.close()
