@@ -92,7 +92,7 @@ def whole(value: Mapping[str, Value]) -> dict[str, Value]:
 
 
 class Spool:
-    """A temporary file of DAG-CBOR blocks, gone with the last value that lies in it; thread-safe."""
+    """A temporary file of DAG-CBOR blocks, gone with its last value; thread-safe."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by the next line
