@@ -35,22 +35,36 @@ class LockEntry:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """The repo has no record of this document."""
+    """The repo has no record of this document; `cid` is the one that it shall have."""
 
     record: Record
     rkey: Rkey
-    value: dict[str, Value]
+
+    @property
+    def cid(self) -> str:
+        """The CID that the record shall have."""
+        return self.record.cid
+
+    @property
+    def value(self) -> Mapping[str, Value]:
+        """What is written; it may lie on the disk."""
+        return self.record.value
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The document changed since its record was written; `swap` is the CID that is replaced."""
+    """The document changed since its record was written; `cid` is the one that it shall have."""
 
     record: Record
     rkey: Rkey
-    value: dict[str, Value]
-    swap: str
+    theirs: RemoteRecord
+    cid: str
     changed: tuple[str, ...]
+
+    @property
+    def value(self) -> Mapping[str, Value]:
+        """What is written: our fields from the document, all others from the record; made anew."""
+        return self.record.merged(self.theirs.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +73,8 @@ class Adopt:
 
     record: Record
     rkey: Rkey
-    value: dict[str, Value]
-    swap: str
+    theirs: RemoteRecord
+    cid: str
     changed: tuple[str, ...]
 
 
@@ -70,14 +84,45 @@ class Unchanged:
 
     record: Record
     rkey: Rkey
-    value: dict[str, Value]
+    theirs: RemoteRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteChanged:
+    """The record was changed by another app, the document wasn't: it stays, and is reported."""
+
+    record: Record
+    rkey: Rkey
+    theirs: RemoteRecord
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDeleted:
+    """The record was deleted by another app, the document wasn't edited: it isn't made again."""
+
+    record: Record
+    rkey: Rkey
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A record that we wrote and whose document is gone; it stays as it is."""
+    """A record that we wrote and whose document is gone; it stays as it is.
+
+    `changed`: another app has changed it since, so that it can't be pruned without a word.
+    """
 
     entry: LockEntry
+    theirs: RemoteRecord
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A record that we wrote, whose document is gone, and that shall go too."""
+
+    entry: LockEntry
+    theirs: RemoteRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +134,63 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """What can't be decided here: shown, never written."""
+    """What can't be decided here: shown, never written.
+
+    `theirs` is the record that stands against the document; `deleted` says that there was one.
+    Without both, no wish decides it: the remedy does.
+    """
 
     record: Record
     rkey: Rkey | None
     reason: str
     remedy: str
     changed: tuple[str, ...] = ()
+    theirs: RemoteRecord | None = None
+    deleted: bool = False
 
 
-Action: TypeAlias = Create | Update | Adopt | Unchanged | Orphan | Forget | Conflict
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """A conflict that was decided for the repo: nothing is written, `entry` goes into the lock.
+
+    The entry's base is the document as it stands, so that only a later edit is a conflict again.
+    """
+
+    record: Record
+    rkey: Rkey
+    entry: LockEntry
+
+
+Action: TypeAlias = (
+    Create
+    | Update
+    | Adopt
+    | Unchanged
+    | RemoteChanged
+    | RemoteDeleted
+    | Orphan
+    | Delete
+    | Forget
+    | Conflict
+    | Keep
+)
+Pending: TypeAlias = Create | Update | Delete
+"""What is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line decides of what the table leaves open.
+
+    `force` and `keep` are paths of documents (`LockEntry.path` or `Record.path`): there, what is in
+    the repo is overwritten, or stays. `recreate`: what was deleted in the repo is published again.
+    """
+
+    force: frozenset[str] = frozenset()
+    keep: frozenset[str] = frozenset()
+    adopt: bool = False
+    recreate: bool = False
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True)
