@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from math import isfinite
 
 from publisher.errors import (
     CredentialError,
@@ -78,6 +80,37 @@ def _come_back(wait: float | None) -> str:
     except (OverflowError, ValueError, OSError):  # a nonsensical header
         return "it allows no more requests for now"
     return f"it allows no more requests until {then} (in {wait:.0f} s)"
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of `retry-after` (a number or a date), else of `ratelimit-reset`.
+
+    None where the headers name no time to come.
+    """
+    text = headers.get("retry-after", "")
+    seconds = number(text)
+    if seconds is None and (date := _date(text)) is not None:
+        seconds = date - time.time()
+    if seconds is None and (reset := number(headers.get("ratelimit-reset", ""))) is not None:
+        # In whole seconds, by the server's clock: the limit may end within this one.
+        seconds = reset - (_date(headers.get("date", "")) or time.time()) + 1
+    return seconds if seconds is not None and seconds > 0 else None
+
+
+def number(text: str) -> float | None:
+    """Return the number that a header is, None if it is none."""
+    try:
+        parsed = float(text)
+    except ValueError:
+        return None
+    return parsed if isfinite(parsed) else None
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 _ACCOUNT_ERRORS: dict[str, Callable[[str, str], PublisherError]] = {

@@ -133,7 +133,7 @@ class PdsRepo:
         body = self._explained(
             f"didn't take the blob {cid} ({len(content)} bytes)",
             lambda: self._login.authorised(
-                lambda token: self._xrpc.procedure(
+                lambda token: self._xrpc.upload(
                     nsid, content, mime_type, token, limits=_BLOB_LIMITS
                 )
             ),
@@ -163,9 +163,7 @@ class PdsRepo:
         )
         try:
             answer = self._login.authorised(
-                lambda token: self._xrpc.procedure(
-                    nsid, body, "application/json", token, retriable=surely_not_applied
-                )
+                lambda token: self._xrpc.procedure(nsid, body, token, retriable=surely_not_applied)
             )
         except Failed as failure:
             self._refuse_writes(failure, swap_commit)
@@ -176,9 +174,7 @@ class PdsRepo:
         """Apply one write by its own swap; safe to send twice. Raises SwapRefused."""
         nsid, body = wire.one(self.did, write)
         try:
-            answer = self._login.authorised(
-                lambda token: self._xrpc.procedure(nsid, body, "application/json", token)
-            )
+            answer = self._login.authorised(lambda token: self._xrpc.procedure(nsid, body, token))
         except Failed as failure:
             self._refuse_one(failure, write)
         return self._xrpc.parsed(wire.WriteAnswer, answer, nsid).cid

@@ -100,7 +100,7 @@ class Login:
         self._xrpc.hide(secret.reveal())
         body = as_json({"identifier": self._identity.did, "password": secret.reveal()})
         nsid = "com.atproto.server.createSession"
-        session = self._checked(nsid, lambda: self._xrpc.procedure(nsid, body, "application/json"))
+        session = self._checked(nsid, lambda: self._xrpc.procedure(nsid, body))
         document = self._document(session)
         if document.pds_url is None or not same_server(document.pds_url, self._identity.pds_url):
             raise IdentityError(
@@ -114,7 +114,7 @@ class Login:
 
     def _renewed(self, token: str) -> Session:
         nsid = "com.atproto.server.refreshSession"
-        return self._checked(nsid, lambda: self._xrpc.procedure(nsid, b"", None, token))
+        return self._checked(nsid, lambda: self._xrpc.procedure(nsid, b"", token))
 
     def _checked(self, nsid: str, call: Callable[[], bytes]) -> Session:
         try:

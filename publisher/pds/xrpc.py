@@ -1,8 +1,8 @@
 """Calls to one PDS, with retries: the one place that decides on waiting, and that uses the SDK.
 
-The SDK builds the requests; bodies go in and out as bytes, because its record models are lossy.
-Between it and the guarded transport stands `_RawAnswers`, which turns every refusal into `Failed`,
-so that the SDK's own errors (which decide by class, and quote answers) never come about.
+Bodies go in and out as bytes, because the SDK's record models are lossy. Its client is made (and
+imported, which costs 0.7 s) for the first procedure whose body is JSON: reading and uploading do
+without.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
-from math import isfinite
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
-from atproto_client.client.base import ClientBase  # type: ignore[import-untyped]
-from atproto_client.request import Request  # type: ignore[import-untyped]
-from pydantic import BaseModel, RootModel, ValidationError
+from pydantic import BaseModel, ValidationError
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -30,34 +27,38 @@ from tenacity import (
 from tenacity.stop import stop_base
 
 from publisher.errors import RepoUnavailable
+from publisher.pds.answers import Answers, Heard
 from publisher.pds.failures import Failed, printable
-from publisher.transport import GuardedTransport, Limits, TransportError
+from publisher.transport import GuardedTransport, Limits
+
+if TYPE_CHECKING:
+    from atproto_client.client.base import ClientBase  # type: ignore[import-untyped]
 
 _ATTEMPTS = 4
-_TRANSIENT = {502, 503, 504}
 _log = logging.getLogger(__name__)
 
 sleep: Callable[[float], None] = time.sleep
 """What waits between two attempts; tests replace it."""
 
 Model = TypeVar("Model", bound=BaseModel)
-_Params = RootModel[dict[str, str | int]]
+Result = TypeVar("Result")
 
 
-class _Error(BaseModel):
-    error: str = ""
-    message: str = ""
+def _nothing(_path: str, _status: int, _headers: httpx.Headers) -> None:
+    return
 
 
 class Xrpc:
     """One server; thread-safe. `max_wait`: seconds that a call may wait for rate limits."""
 
-    def __init__(self, url: str, transport: GuardedTransport, max_wait: float) -> None:
+    def __init__(
+        self, url: str, transport: GuardedTransport, max_wait: float, heard: Heard = _nothing
+    ) -> None:
         self.host = httpx.URL(url).netloc.decode("ascii")
+        self._url = url
         self._max_wait = max_wait
         self._secrets: list[str] = []
-        self._request = Request(transport=_RawAnswers(transport, self.shown), trust_env=False)
-        self._client = ClientBase(base_url=url, request=self._request)
+        self._answers = Answers(transport, self.shown, heard)
 
     def hide(self, secret: str) -> None:
         """Keep a secret out of every text from this server, which might send it back to us."""
@@ -76,43 +77,75 @@ class Xrpc:
         )
 
     def query(
-        self, nsid: str, params: Mapping[str, str | int], *, limits: Limits | None = None
+        self,
+        nsid: str,
+        params: Mapping[str, str | int],
+        token: str | None = None,
+        *,
+        limits: Limits | None = None,
     ) -> bytes:
-        """Call a query without a token. Raises Failed."""
+        """Call a query. Raises Failed."""
         return self._attempts(
-            lambda: (
-                self._client.invoke_query(
-                    nsid, _Params(dict(params)), extensions={"limits": limits or Limits()}
-                ).content
-            ),
-            _worth_retrying,
+            lambda: self._answers.body(self._query(nsid, params, limits, token)), _worth_retrying
         )
+
+    def download(
+        self,
+        nsid: str,
+        params: Mapping[str, str | int],
+        write: Callable[[bytes], object],
+        *,
+        limits: Limits,
+    ) -> None:
+        """Call a query and hand the body on, part by part; sent again only before the first part.
+
+        What `write` raises ends the download. Raises Failed.
+        """
+        begun = False
+
+        def hand_on(part: bytes) -> None:
+            nonlocal begun
+            begun = True
+            write(part)
+
+        self._attempts(
+            lambda: self._answers.stream(self._query(nsid, params, limits), hand_on),
+            lambda failure: not begun and _worth_retrying(failure),
+        )
+
+    def upload(
+        self, nsid: str, content: bytes, content_type: str, token: str, *, limits: Limits
+    ) -> bytes:
+        """Call a procedure whose body isn't JSON. Raises Failed."""
+        headers = {"Content-Type": content_type, **_bearer(token)}
+
+        def request() -> httpx.Request:
+            return httpx.Request(
+                "POST",
+                f"{self._url}/xrpc/{nsid}",
+                headers=headers,
+                content=content,
+                extensions={"limits": limits},
+            )
+
+        return self._attempts(lambda: self._answers.body(request()), _worth_retrying)
 
     def procedure(
         self,
         nsid: str,
-        content: bytes,
-        content_type: str | None,
+        body: bytes,
         token: str | None = None,
         *,
-        limits: Limits | None = None,
         retriable: Callable[[Failed], bool] | None = None,
     ) -> bytes:
-        """Call a procedure; `retriable` says after which failures it may be sent again.
+        """Call a procedure with JSON, or nothing; `retriable`: when it may be sent again.
 
         Raises Failed.
         """
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        if content_type:
-            headers["Content-Type"] = content_type
+        headers = _bearer(token) | ({"Content-Type": "application/json"} if body else {})
         return self._attempts(
-            lambda: (
-                self._client.invoke_procedure(
-                    nsid,
-                    content=content,
-                    headers=headers,
-                    extensions={"limits": limits or Limits()},
-                ).content
+            lambda: bytes(
+                self._client.invoke_procedure(nsid, content=body, headers=headers).content
             ),
             retriable or _worth_retrying,
         )
@@ -129,9 +162,32 @@ class Xrpc:
 
     def close(self) -> None:
         """Close the connections."""
-        self._request.close()
+        self._answers.close()
 
-    def _attempts(self, call: Callable[[], bytes], retriable: Callable[[Failed], bool]) -> bytes:
+    @cached_property
+    def _client(self) -> ClientBase:
+        from atproto_client.client.base import ClientBase
+        from atproto_client.request import Request  # type: ignore[import-untyped]
+
+        request = Request(transport=self._answers, trust_env=False)
+        return ClientBase(base_url=self._url, request=request)
+
+    def _query(
+        self,
+        nsid: str,
+        params: Mapping[str, str | int],
+        limits: Limits | None,
+        token: str | None = None,
+    ) -> httpx.Request:
+        return httpx.Request(
+            "GET",
+            f"{self._url}/xrpc/{nsid}",
+            params=dict(params),
+            headers=_bearer(token),
+            extensions={"limits": limits or Limits()},
+        )
+
+    def _attempts(self, call: Callable[[], Result], retriable: Callable[[Failed], bool]) -> Result:
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, Failed) and retriable(e)),
             wait=_pause,
@@ -158,46 +214,8 @@ class _Impatience(stop_base):
         return waits and retry_state.idle_for + retry_state.upcoming_sleep > self._seconds
 
 
-class _RawAnswers(httpx.BaseTransport):
-    """Hands the SDK every good answer as bytes, and raises Failed for all others.
-
-    Bytes, because no content type is handed on: the SDK would parse JSON, that of blobs too.
-    """
-
-    def __init__(self, transport: GuardedTransport, shown: Callable[[str], str]) -> None:
-        self._transport = transport
-        self._shown = shown
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            answer = self._transport.handle_request(request)
-            try:
-                body = answer.read()
-            finally:
-                answer.close()
-        except TransportError as error:
-            raise Failed(error.reason, transient=error.transient, unsent=error.unsent) from error
-        if not 200 <= answer.status_code < 300:
-            raise self._refusal(answer, body)
-        return httpx.Response(answer.status_code, content=body)
-
-    def close(self) -> None:
-        self._transport.close()
-
-    def _refusal(self, answer: httpx.Response, body: bytes) -> Failed:
-        try:
-            said = _Error.model_validate_json(body)
-        except ValidationError:
-            said = _Error()
-        text = ": ".join(part for part in (said.error, said.message) if part)
-        status = answer.status_code
-        return Failed(
-            self._shown(text) or f"it answered {status}",
-            status=status,
-            name=self._shown(said.error),
-            wait=_asked_wait(answer.headers) if status == 429 else None,
-            transient=status in _TRANSIENT,
-        )
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _worth_retrying(failure: Failed) -> bool:
@@ -226,25 +244,3 @@ def _sleep(seconds: float) -> None:
 def _pause(state: RetryCallState) -> float:
     asked = _failure(state).wait
     return _backoff(state) if asked is None else asked
-
-
-def _asked_wait(headers: httpx.Headers) -> float | None:
-    """Return the seconds of `retry-after` (a number or a date), else of `ratelimit-reset`."""
-    text = headers.get("retry-after", "")
-    seconds = _number(text)
-    if seconds is None and text:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            seconds = None
-    if seconds is None and (reset := _number(headers.get("ratelimit-reset", ""))) is not None:
-        seconds = reset - time.time() + 1  # whole seconds: the limit may end within this one
-    return None if seconds is None else max(seconds, 0.0)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
