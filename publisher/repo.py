@@ -7,7 +7,7 @@ tests/test_repo_contract.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from publisher.data import Value
@@ -37,10 +37,15 @@ class RemoteRecord:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Records that all belong to one commit, keyed by rkey within each collection."""
+    """Records that all belong to one commit, keyed by rkey within each collection.
+
+    `unreadable` are records, by their places, that are none of the data model or not what their
+    CIDs say, each with the reason; `records` is without them.
+    """
 
     commit: Commit
     records: Mapping[Nsid, Mapping[Rkey, RemoteRecord]]
+    unreadable: Mapping[tuple[Nsid, Rkey], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
