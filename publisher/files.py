@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from publisher.errors import StateError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Every change of ours on the disk happens in this context: written, replaced, removed.
+
+    Raises StateError where the disk refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StateError(
+            f"{path}: {error.strerror}", remedy="make the folder writable, or free some space"
+        ) from error
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -15,15 +31,13 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     `durable` also waits until it is on the disk. A symbolic link at `path` is replaced, not
     followed. Raises StateError.
     """
-    try:
-        with tempfile.NamedTemporaryFile(
+    with (
+        writing(path),
+        tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
-        ) as file:
-            _write_and_replace(file.name, file.fileno(), path, content, durable=durable)
-    except OSError as error:
-        raise StateError(
-            f"{path}: {error.strerror}", remedy="make the folder writable, or free some space"
-        ) from error
+        ) as file,
+    ):
+        _write_and_replace(file.name, file.fileno(), path, content, durable=durable)
 
 
 def _write_and_replace(
