@@ -6,6 +6,7 @@ So the SDK's own errors, which decide by class and quote answers, never come abo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import httpx
@@ -79,7 +80,7 @@ class Answers(httpx.BaseTransport):
             self._shown(text) or f"it answered {status}",
             status=status,
             name=self._shown(said.error),
-            wait=asked_wait(answer.headers) if status == 429 else None,
+            wait=asked_wait(answer.headers, time.time()) if status == 429 else None,
             transient=status in _TRANSIENT,
         )
 

@@ -42,6 +42,11 @@ class Failed(Exception):
         self.transient = transient
         self.unsent = unsent
 
+    @property
+    def unclear(self) -> bool:
+        """Whether what was asked for may have happened all the same."""
+        return not self.unsent and (self.status is None or self.status >= 500)
+
 
 def explain(failure: Failed, what: str, account: str) -> PublisherError:
     """Return our error for a failed call; `what` is who didn't do what."""
@@ -54,7 +59,7 @@ def explain(failure: Failed, what: str, account: str) -> PublisherError:
                 f"{what}: {failure.text}", remedy="check the connection and pds, and try again"
             )
         case 429:
-            return RateLimited(f"{what}: {_come_back(failure.wait)}", remedy="run again then")
+            return RateLimited(f"{what}: {come_back(failure.wait)}", remedy="run again then")
         case 413:
             return RepoRefused(
                 f"{what}: it is too large", name=failure.name, remedy="make it smaller"
@@ -72,28 +77,29 @@ def explain(failure: Failed, what: str, account: str) -> PublisherError:
     )
 
 
-def _come_back(wait: float | None) -> str:
+def come_back(wait: float | None, what: str = "requests") -> str:
+    """Say until when a rate limit allows no more of something."""
     if wait is None:
-        return "it allows no more requests for now"
+        return f"it allows no more {what} for now"
     try:
         then = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + wait))
     except (OverflowError, ValueError, OSError):  # a nonsensical header
-        return "it allows no more requests for now"
-    return f"it allows no more requests until {then} (in {wait:.0f} s)"
+        return f"it allows no more {what} for now"
+    return f"it allows no more {what} until {then} (in {wait:.0f} s)"
 
 
-def asked_wait(headers: Mapping[str, str]) -> float | None:
+def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds of `retry-after` (a number or a date), else of `ratelimit-reset`.
 
-    None where the headers name no time to come.
+    None where the headers name no time to come. `now`: in seconds since 1970.
     """
     text = headers.get("retry-after", "")
     seconds = number(text)
     if seconds is None and (date := _date(text)) is not None:
-        seconds = date - time.time()
+        seconds = date - now
     if seconds is None and (reset := number(headers.get("ratelimit-reset", ""))) is not None:
         # In whole seconds, by the server's clock: the limit may end within this one.
-        seconds = reset - (_date(headers.get("date", "")) or time.time()) + 1
+        seconds = reset - (_date(headers.get("date", "")) or now) + 1
     return seconds if seconds is not None and seconds > 0 else None
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NoReturn
+from pathlib import Path
 
 from pydantic import BaseModel
 
 from publisher.credentials import Secret
-from publisher.data import Cid, DataError, InvalidCid, Value, blob_cid, from_plain, record_cid
-from publisher.errors import OutcomeUnknown, RepoRefused, RepoUnavailable, SwapRefused
+from publisher.data import DataError, Value, blob_cid, from_plain, record_cid
+from publisher.errors import RepoRefused, RepoUnavailable
 from publisher.identity import Identity
 from publisher.pds import wire
 from publisher.pds.failures import Failed, explain, printable
+from publisher.pds.meter import Meter
 from publisher.pds.session import Account, Login
-from publisher.pds.xrpc import Model, Xrpc, surely_not_applied
-from publisher.repo import Applied, Commit, DeleteWrite, RemoteRecord, Snapshot, Write, batches
+from publisher.pds.writing import Writing
+from publisher.pds.xrpc import Model, Xrpc
+from publisher.repo import Applied, Commit, RemoteRecord, Snapshot, Write
 from publisher.syntax import Did, InvalidSyntax, Nsid, Rkey, parse_nsid, parse_rkey
 from publisher.transport import GuardedTransport, Limits
 
@@ -28,7 +30,8 @@ class PdsRepo:
     """The repo of an account on its PDS (`publisher.repo.Repo`); thread-safe.
 
     `credentials` is called once, before the first write or upload. `max_wait` is how many seconds
-    one call may wait for a rate limit before RateLimited is raised.
+    one call may wait for a rate limit before RateLimited is raised. `state` is the folder that
+    remembers points between runs, where there is one.
     """
 
     def __init__(
@@ -38,12 +41,15 @@ class PdsRepo:
         transport: GuardedTransport,
         credentials: Callable[[], Secret],
         max_wait: float = 60.0,
+        state: Path | None = None,
     ) -> None:
         self._identity = identity
-        self._xrpc = Xrpc(identity.pds_url, transport, max_wait)
+        self._meter = Meter(identity.did, identity.pds_url.partition("//")[2], state, max_wait)
+        self._xrpc = Xrpc(identity.pds_url, transport, max_wait, self._meter.heard)
         self._login = Login(
             identity, self._xrpc, credentials, allow_loopback=transport.allow_private
         )
+        self._writing = Writing(identity, self._xrpc, self._login, self._meter, self.head)
 
     @property
     def did(self) -> Did:
@@ -70,12 +76,12 @@ class PdsRepo:
     def head(self) -> Commit:
         """Return the current commit; one request."""
         answer = self._ask(wire.CommitAnswer, "com.atproto.sync.getLatestCommit", did=self.did)
-        return Commit(self._cid(answer.cid), answer.rev)
+        return Commit(self._xrpc.cid(answer.cid), answer.rev)
 
     @property
     def metered(self) -> bool:
         """Whether the server counts points of its rate limits."""
-        return True
+        return self._meter.metered
 
     def read(self, collections: Sequence[Nsid], *, afresh: bool = False) -> Snapshot:  # noqa: ARG002
         """Return all records of the collections, all read at one commit.
@@ -101,7 +107,7 @@ class PdsRepo:
         for page in self._pages(
             wire.BlobsAnswer, "com.atproto.sync.listBlobs", did=self.did, limit=500
         ):
-            cids = {self._cid(cid) for cid in page.cids}
+            cids = {self._xrpc.cid(cid) for cid in page.cids}
             if cids and cids <= found:
                 raise self._strange("listed the same blobs twice")
             found |= cids
@@ -128,64 +134,23 @@ class PdsRepo:
 
     def upload_blob(self, content: bytes, mime_type: str) -> None:
         """Make the repo hold a blob; it stays only once a record refers to it."""
-        cid = blob_cid(content)
-        nsid = "com.atproto.repo.uploadBlob"
-        body = self._explained(
-            f"didn't take the blob {cid} ({len(content)} bytes)",
-            lambda: self._login.authorised(
-                lambda token: self._xrpc.upload(
-                    nsid, content, mime_type, token, limits=_BLOB_LIMITS
-                )
-            ),
-        )
-        held = self._xrpc.parsed(wire.UploadAnswer, body, nsid).blob
-        ours, theirs = (cid, len(content), mime_type), (held.ref.link, held.size, held.mimeType)
-        if ours != theirs:
-            raise RepoRefused(
-                f"{self._xrpc.host} took the blob {cid} for something else: sent "
-                f"{_blob_text(ours)}, it holds {self._xrpc.shown(_blob_text(theirs))}",
-                name="BlobMismatch",
-                remedy="give the file the type that it really has",
-            )
+        self._writing.upload_blob(content, mime_type)
 
     def apply(self, writes: Sequence[Write], *, swap_commit: str) -> Applied:
-        """Apply all of the writes in one commit, or none; never sent twice if it may have arrived.
-
-        RepoUnavailable means that nobody knows: read the repo again.
-        """
-        nsid = "com.atproto.repo.applyWrites"
-        body = wire.as_json(
-            {
-                "repo": self.did,
-                "writes": [wire.to_wire(write) for write in writes],
-                "swapCommit": swap_commit,
-            }
-        )
-        try:
-            answer = self._login.authorised(
-                lambda token: self._xrpc.procedure(nsid, body, token, retriable=surely_not_applied)
-            )
-        except Failed as failure:
-            self._refuse_writes(failure, swap_commit)
-        results = self._xrpc.parsed(wire.ApplyAnswer, answer, nsid)
-        return self._applied(results, writes)
+        """Apply all of the writes in one commit, or none."""
+        return self._writing.apply(writes, swap_commit)
 
     def apply_one(self, write: Write) -> str | None:
-        """Apply one write by its own swap; safe to send twice. Raises SwapRefused."""
-        nsid, body = wire.one(self.did, write)
-        try:
-            answer = self._login.authorised(lambda token: self._xrpc.procedure(nsid, body, token))
-        except Failed as failure:
-            self._refuse_one(failure, write)
-        return self._xrpc.parsed(wire.WriteAnswer, answer, nsid).cid
+        """Apply one write by its own swap; safe to send twice."""
+        return self._writing.apply_one(write)
 
     def batches(self, writes: Iterable[Write]) -> Iterator[Sequence[Write]]:
-        """Cut writes into batches of at most 200, below the server's limits of body and commit."""
-        sized = ((write, wire.size_of(write)) for write in writes)
-        return batches(sized, max_writes=wire.MAX_WRITES, max_bytes=wire.MAX_BODY - wire.ENVELOPE)
+        """Cut writes into batches that `apply` takes."""
+        return self._writing.batches(writes)
 
     def close(self) -> None:
-        """Close the connections, and forget the tokens."""
+        """Close the connections, keep the count of points, and forget the tokens."""
+        self._meter.close()
         self._login.forget()
         self._xrpc.close()
 
@@ -253,61 +218,6 @@ class PdsRepo:
         except Failed as failure:
             raise explain(failure, f"{self._xrpc.host} {what}", self.name) from failure
 
-    def _refuse_writes(self, failure: Failed, swap_commit: str) -> NoReturn:
-        what = f"{self._xrpc.host} didn't apply the writes to the repo of {self.name}"
-        if failure.name == "InvalidSwap":
-            raise SwapRefused(
-                f"the repo of {self.name} has moved since it was read: nothing was written",
-                name=failure.name,
-                remedy="run again",
-            ) from failure
-        unknown = failure.status is None or failure.status >= 500
-        if not unknown or failure.unsent:
-            raise explain(failure, what, self.name) from failure
-        # The reference PDS answers 500 to an update of a record that isn't there and undoes the
-        # batch. Only the head can tell that from a batch that was committed.
-        if failure.status == 500 and self.head().cid == swap_commit:
-            raise RepoRefused(
-                f"{what}: {failure.text}; nothing was written",
-                name=failure.name,
-                remedy="run again; if it stays so, a record of this batch is not acceptable there",
-            ) from failure
-        raise OutcomeUnknown(
-            f"{what}, or did and couldn't say so: {failure.text}",
-            remedy="run again: what was written is found and not written twice",
-        ) from failure
-
-    def _refuse_one(self, failure: Failed, write: Write) -> NoReturn:
-        what = f"{self._xrpc.host} didn't write {write.collection}/{write.rkey}"
-        if failure.name == "InvalidSwap":
-            raise SwapRefused(
-                f"{what}: it isn't what was read any more",
-                name=failure.name,
-                remedy="run again",
-            ) from failure
-        if (failure.status is None or failure.status >= 500) and not failure.unsent:
-            raise OutcomeUnknown(
-                f"{what}, or did and couldn't say so: {failure.text}",
-                remedy="run again: what was written is found and not written twice",
-            ) from failure
-        raise explain(failure, what, self.name) from failure
-
-    def _applied(self, answer: wire.ApplyAnswer, writes: Sequence[Write]) -> Applied:
-        cids = [result.cid for result in answer.results]
-        fits = len(cids) == len(writes) and all(
-            (cid is None) == isinstance(write, DeleteWrite)
-            for cid, write in zip(cids, writes, strict=True)
-        )
-        if not fits:
-            raise self._strange("answered other results than it was sent writes")
-        return Applied(Commit(self._cid(answer.commit.cid), answer.commit.rev), cids)
-
-    def _cid(self, text: str) -> str:
-        try:
-            return str(Cid.parse(text))
-        except InvalidCid as error:
-            raise self._strange(f"answered {text!r}, which {error}") from error
-
     def _strange(self, what: str) -> RepoUnavailable:
         return self._xrpc.strange(what)
 
@@ -337,8 +247,3 @@ def _value(plain: object, uri: str) -> dict[str, Value]:
 
 def _has_items(page: BaseModel) -> bool:
     return bool(getattr(page, "records", None) or getattr(page, "cids", None))
-
-
-def _blob_text(blob: tuple[str, int, str]) -> str:
-    cid, size, mime_type = blob
-    return f"{mime_type} of {size} bytes ({cid})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, assert_never
 
 from pydantic import BaseModel, Field
@@ -123,13 +124,24 @@ def one(did: Did, write: Write) -> tuple[str, bytes]:
     return "com.atproto.repo.putRecord", as_json(place | {"record": to_plain(whole(write.value))})
 
 
-def size_of(write: Write) -> int:
+def json_of(write: Write) -> bytes:
+    """Return the write's JSON as applyWrites takes it."""
+    return as_json(to_wire(write))
+
+
+def weight(text: bytes) -> int:
     """Return what a write takes of MAX_BODY: its JSON, or its blocks in proportion if more.
 
     DAG-CBOR is never longer than the JSON, so the JSON stands for the record's block.
     """
-    body = len(as_json(to_wire(write))) + 1
+    body = len(text) + 1
     return max(body, (body + _TREE) * MAX_BODY // MAX_BLOCKS)
+
+
+def apply_body(did: Did, texts: Iterable[bytes], swap_commit: str) -> bytes:
+    """Return the body of applyWrites for writes whose JSON is `texts`."""
+    head = as_json({"repo": did, "swapCommit": swap_commit})
+    return b'%s,"writes":[%s]}' % (head[:-1], b",".join(texts))
 
 
 def as_json(value: object) -> bytes:

@@ -26,6 +26,7 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
+from publisher.data import Cid, InvalidCid
 from publisher.errors import RepoUnavailable
 from publisher.pds.answers import Answers, Heard
 from publisher.pds.failures import Failed, printable
@@ -42,6 +43,10 @@ sleep: Callable[[float], None] = time.sleep
 
 Model = TypeVar("Model", bound=BaseModel)
 Result = TypeVar("Result")
+
+
+def _at_once() -> None:
+    return
 
 
 def _nothing(_path: str, _status: int, _headers: httpx.Headers) -> None:
@@ -114,21 +119,30 @@ class Xrpc:
         )
 
     def upload(
-        self, nsid: str, content: bytes, content_type: str, token: str, *, limits: Limits
+        self,
+        nsid: str,
+        content: bytes,
+        content_type: str,
+        token: str,
+        *,
+        limits: Limits,
+        admit: Callable[[], None] = _at_once,
     ) -> bytes:
-        """Call a procedure whose body isn't JSON. Raises Failed."""
+        """Call a procedure whose body isn't JSON; `admit` as for `procedure`. Raises Failed."""
         headers = {"Content-Type": content_type, **_bearer(token)}
 
-        def request() -> httpx.Request:
-            return httpx.Request(
+        def send() -> bytes:
+            admit()
+            request = httpx.Request(
                 "POST",
                 f"{self._url}/xrpc/{nsid}",
                 headers=headers,
                 content=content,
                 extensions={"limits": limits},
             )
+            return self._answers.body(request)
 
-        return self._attempts(lambda: self._answers.body(request()), _worth_retrying)
+        return self._attempts(send, _worth_retrying)
 
     def procedure(
         self,
@@ -137,18 +151,19 @@ class Xrpc:
         token: str | None = None,
         *,
         retriable: Callable[[Failed], bool] | None = None,
+        admit: Callable[[], None] = _at_once,
     ) -> bytes:
         """Call a procedure with JSON, or nothing; `retriable`: when it may be sent again.
 
-        Raises Failed.
+        `admit` is called before each attempt. Raises Failed, and what `admit` does.
         """
         headers = _bearer(token) | ({"Content-Type": "application/json"} if body else {})
-        return self._attempts(
-            lambda: bytes(
-                self._client.invoke_procedure(nsid, content=body, headers=headers).content
-            ),
-            retriable or _worth_retrying,
-        )
+
+        def send() -> bytes:
+            admit()
+            return bytes(self._client.invoke_procedure(nsid, content=body, headers=headers).content)
+
+        return self._attempts(send, retriable or _worth_retrying)
 
     def parsed(self, model: type[Model], body: bytes, nsid: str) -> Model:
         """Return the answer to `nsid`, checked. Raises RepoUnavailable."""
@@ -159,6 +174,13 @@ class Xrpc:
             fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = "/".join(str(step) for step in fault["loc"]) or "the whole"
         raise self.strange(f"answered {nsid} with something unreadable ({where}: {fault['type']})")
+
+    def cid(self, text: str) -> str:
+        """Return a CID that was answered. Raises RepoUnavailable."""
+        try:
+            return str(Cid.parse(text))
+        except InvalidCid as error:
+            raise self.strange(f"answered {text!r}, which {error}") from error
 
     def close(self) -> None:
         """Close the connections."""
