@@ -4,7 +4,7 @@ Source: the AT Protocol repository specification (https://atproto.com/specs/repo
 of CAR version 1 (https://ipld.io/specs/transport/car/carv1/).
 """
 
-from publisher.archive.car import ArchiveError, Car, MissingBlock, read_car, write_car
+from publisher.archive.car import ArchiveError, Car, CarFile, MissingBlock, read_car, write_car
 from publisher.archive.commit import (
     InvalidSignature,
     SignedCommit,
@@ -17,13 +17,16 @@ from publisher.archive.commit import (
     verify_signature,
 )
 from publisher.archive.mst import Tree, build_tree, key_depth, walk_tree
+from publisher.archive.partial import Part, walk_part
 from publisher.archive.verify import VerifiedRepo, verify_car
 
 __all__ = [
     "ArchiveError",
     "Car",
+    "CarFile",
     "InvalidSignature",
     "MissingBlock",
+    "Part",
     "SignedCommit",
     "Tree",
     "VerifiedRepo",
@@ -38,6 +41,7 @@ __all__ = [
     "verify_car",
     "verify_commit",
     "verify_signature",
+    "walk_part",
     "walk_tree",
     "write_car",
 ]

@@ -13,6 +13,7 @@ MAX_BLOCK = 2 * 1024 * 1024  # the reference allows 2 MB for all blocks of a com
 _MAX_HEADER = 1024  # one root takes 58 bytes
 _MAX_VARINT = 4  # bytes: 2^28 is beyond every size that is allowed here
 _CID_SIZE = 36
+_SIZE_BITS = 24
 
 
 class ArchiveError(ValueError):
@@ -50,11 +51,36 @@ def read_car(source: bytes | BinaryIO) -> Car:
     """
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     root = _read_header(stream)
-    blocks: dict[Cid, bytes] = {}
-    while (size := _read_size(stream, _CID_SIZE + MAX_BLOCK)) is not None:
-        cid, block = _read_block(stream, size)
-        blocks[cid] = block
-    return Car(root, blocks)
+    return Car(root, {cid: block for cid, block, _ in _sections(stream)})
+
+
+class CarFile(Mapping[Cid, bytes]):
+    """The blocks of a CAR that lies in a file; all were hashed, none is kept in memory.
+
+    Takes 0.2 KB of memory a block. Reads the CAR to its end. Raises ArchiveError.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.root = _read_header(file)
+        self._places: dict[bytes, int] = {}  # end << _SIZE_BITS | size
+        for cid, block, end in _sections(file):
+            self._places[cid.raw] = end << _SIZE_BITS | len(block)
+
+    def __getitem__(self, cid: Cid) -> bytes:
+        place = self._places[cid.raw]
+        size = place & ((1 << _SIZE_BITS) - 1)
+        self._file.seek((place >> _SIZE_BITS) - size)
+        return _read(self._file, size)
+
+    def __contains__(self, cid: object) -> bool:
+        return isinstance(cid, Cid) and cid.raw in self._places
+
+    def __iter__(self) -> Iterator[Cid]:
+        return map(Cid, self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def _varint(number: int) -> bytes:
@@ -86,6 +112,15 @@ def _root(header: Value) -> Cid:
     if not isinstance(roots, list) or len(roots) != 1 or not isinstance(roots[0], Cid):
         raise ArchiveError("the CAR hasn't exactly one root")
     return roots[0]
+
+
+def _sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes, int]]:
+    """Yield each block with its CID and where it ends; the stream stands behind the header."""
+    end = stream.tell() if stream.seekable() else 0
+    while (size := _read_size(stream, _CID_SIZE + MAX_BLOCK)) is not None:
+        cid, block = _read_block(stream, size)
+        end += len(_varint(size)) + size
+        yield cid, block, end
 
 
 def _read_block(stream: BinaryIO, size: int) -> tuple[Cid, bytes]:

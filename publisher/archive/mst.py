@@ -156,7 +156,7 @@ class _Walker:
     def walk_root(self, root: Cid) -> None:
         left, entries = self._load(root)
         if entries:
-            self._walk(left, entries, key_depth(_key(b"", entries[0])))
+            self._walk(left, entries, key_depth(full_key(b"", entries[0])))
         elif left:
             raise ArchiveError("the tree's root has no entries")
 
@@ -170,11 +170,11 @@ class _Walker:
             raise ArchiveError("a node below the root is empty")
         self._walk(left, entries, layer)
 
-    def _walk(self, left: Cid | None, entries: list[_Entry], layer: int) -> None:
+    def _walk(self, left: Cid | None, entries: list[Entry], layer: int) -> None:
         self._walk_below(left, layer - 1)
         previous = b""
         for entry in entries:
-            previous = _key(previous, entry)
+            previous = full_key(previous, entry)
             self._take(previous, entry.value, layer)
             self._walk_below(entry.right, layer - 1)
 
@@ -197,25 +197,29 @@ class _Walker:
             raise ArchiveError(f"the key {key!r} doesn't end in a record key")
         return text
 
-    def _load(self, cid: Cid) -> tuple[Cid | None, list[_Entry]]:
+    def _load(self, cid: Cid) -> tuple[Cid | None, list[Entry]]:
         block = self._blocks.get(cid)
         if block is None:
             raise MissingBlock(cid, "the tree")
-        try:
-            return _parse_node(decode(block))
-        except InvalidCbor as error:
-            raise ArchiveError(f"the node {cid} is no DAG-CBOR: {error}") from error
+        return parse_node(cid, block)
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
+    """An entry of a node as it is stored: the key without the prefix shared with the one before."""
+
     shared: int
     rest: bytes
     value: Cid
     right: Cid | None
 
 
-def _parse_node(node: Value) -> tuple[Cid | None, list[_Entry]]:
+def parse_node(cid: Cid, block: bytes) -> tuple[Cid | None, list[Entry]]:
+    """Return a node's left link and its entries. Raises ArchiveError."""
+    try:
+        node = decode(block)
+    except InvalidCbor as error:
+        raise ArchiveError(f"the node {cid} is no DAG-CBOR: {error}") from error
     if not isinstance(node, dict) or node.keys() != {"e", "l"}:
         raise ArchiveError("a node of the tree is not exactly e and l")
     left, entries = node["l"], node["e"]
@@ -224,7 +228,7 @@ def _parse_node(node: Value) -> tuple[Cid | None, list[_Entry]]:
     return left, [_parse_entry(entry) for entry in entries]
 
 
-def _parse_entry(entry: Value) -> _Entry:
+def _parse_entry(entry: Value) -> Entry:
     if not isinstance(entry, dict) or entry.keys() != {"k", "p", "t", "v"}:
         raise ArchiveError("an entry of the tree is not exactly k, p, t and v")
     rest, shared, right, value = entry["k"], entry["p"], entry["t"], entry["v"]
@@ -232,10 +236,11 @@ def _parse_entry(entry: Value) -> _Entry:
         raise ArchiveError("an entry of the tree has a wrong key")
     if not isinstance(value, Cid) or not isinstance(right, Cid | None):
         raise ArchiveError("an entry of the tree has a wrong link")
-    return _Entry(shared, rest, value, right)
+    return Entry(shared, rest, value, right)
 
 
-def _key(previous: bytes, entry: _Entry) -> bytes:
+def full_key(previous: bytes, entry: Entry) -> bytes:
+    """Return an entry's key; `previous` is that of the entry before. Raises ArchiveError."""
     key = previous[: entry.shared] + entry.rest if entry.shared >= 0 else b""
     if not key or _shared(previous, key) != entry.shared:
         raise ArchiveError("a key in the tree doesn't share the prefix that it should")
