@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from os.path import commonprefix
+from itertools import takewhile
 
 import pytest
 from hypothesis import event, given
@@ -182,7 +182,8 @@ def entry(key: str, right: Cid | None = None, *, shared: int = 0) -> Value:
 
 
 def entries(first: str, second: str) -> tuple[Value, Value]:
-    return entry(first), entry(second, shared=len(commonprefix([first, second])))
+    equal = takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+    return entry(first), entry(second, shared=len(list(equal)))
 
 
 def tree_of(*entries: Value, left: Cid | None = None) -> tuple[Cid, dict[Cid, bytes]]:
