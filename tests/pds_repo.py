@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from publisher.credentials import Secret
 from publisher.identity import resolve
 from publisher.pds import PdsRepo
@@ -10,10 +12,21 @@ from tests.reference_pds import Account, ReferencePds
 
 
 def open_pds_repo(
-    pds: ReferencePds, account: Account, *, password: str = "", max_wait: float = 60.0
+    pds: ReferencePds,
+    account: Account,
+    *,
+    password: str = "",
+    max_wait: float = 60.0,
+    state: Path | None = None,
 ) -> PdsRepo:
     """Open the account's repo with its app password, or another; close it after use."""
     transport = transport_for(pds.url, pds.plc)
     identity = resolve(account.handle, pds=pds.url, plc=pds.plc, transport=transport)
     secret = Secret(password or account.app_password)
-    return PdsRepo(identity, transport=transport, credentials=lambda: secret, max_wait=max_wait)
+    return PdsRepo(
+        identity,
+        transport=transport,
+        credentials=lambda: secret,
+        max_wait=max_wait,
+        state=state,
+    )

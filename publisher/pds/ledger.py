@@ -20,7 +20,7 @@ Kind: TypeAlias = Literal["writes", "uploads"]
 POINTS: Final = {CreateWrite: 3, UpdateWrite: 2, DeleteWrite: 1}
 _HOUR, _DAY = 3600, 86400
 _SAME = 3.0  # seconds between two tellings of the same window's end
-_POLICY = re.compile(r"\s*(\d{1,12})\s*;\s*w=(\d{1,9})\b")
+_POLICY = re.compile(r"(?<!\d)(\d{1,12})\s*;\s*w=(\d{1,9})\b")
 
 
 @dataclass(frozen=True, slots=True)
