@@ -72,7 +72,7 @@ class Meter:
 
     def admit(self, kind: Kind, points: int) -> None:
         """Spend points, and wait for them if need be. Raises RateLimited."""
-        self._wait_for(kind, points, points)
+        self._wait(kind, lambda: self._spend(kind, points))
         self._save()
 
     def room(self, points: int, promised: int) -> int:
@@ -80,33 +80,36 @@ class Meter:
 
         Waits for them if need be. Raises RateLimited.
         """
-        self._wait_for("writes", promised + points, 0)
-        if not self.metered:
-            return _NO_LIMIT
-        with self._lock:
-            return max(self._ledger.left("writes", self._clock()) - promised, points)
+        self._wait("writes", lambda: self._after(promised).wait("writes", points, self._clock()))
+        ledger = self._after(promised)
+        return max(ledger.left("writes", self._clock()), points) if self.metered else _NO_LIMIT
 
     def close(self) -> None:
         """Keep the ledger for the next run."""
         self._save(now=True)
 
-    def _wait_for(self, kind: Kind, points: int, spend: int) -> None:
+    def _wait(self, kind: Kind, needed: Callable[[], float]) -> None:
+        """Wait until `needed` returns 0 seconds."""
         waited = 0.0
-        while (wait := self._taken(kind, points, spend)) > 0:
+        while self.metered and (wait := needed()) > 0:
             if waited + wait > self._max_wait:
                 raise RateLimited(f"{self._host}: {come_back(wait, kind)}", remedy="run again then")
             _log.info("%s: its rate limit is used up; waiting for %.0f s", self._host, wait)
             xrpc.sleep(wait)
             waited += wait
 
-    def _taken(self, kind: Kind, points: int, spend: int) -> float:
+    def _spend(self, kind: Kind, points: int) -> float:
         """Spend points if so many are there; else return the seconds until they are."""
         with self._lock:
             now = self._clock()
-            wait = self._ledger.wait(kind, points, now) if self.metered else 0.0
-            if wait <= 0 and spend:
-                self._ledger = self._ledger.spent(kind, spend, now)
+            wait = self._ledger.wait(kind, points, now)
+            if wait <= 0:
+                self._ledger = self._ledger.spent(kind, points, now)
         return wait
+
+    def _after(self, promised: int) -> Ledger:
+        with self._lock:
+            return self._ledger.spent("writes", promised, self._clock())
 
     def _kept(self) -> dict[str, Ledger]:
         if self._path is None:
