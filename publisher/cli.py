@@ -48,7 +48,7 @@ def cli() -> None:
       publisher demo                   all of it, in a repo in a folder; no account
       publisher init                   write publisher.toml for your site
       publisher validate               are the documents what readers accept? (offline)
-      publisher publish --dry-run      what would be written
+      publisher status                 what a publish would do
       publisher publish                write it
 
     Exit status: 0 all is well, 1 something needs you, 2 it could not run, 75 stopped by a rate
@@ -223,18 +223,52 @@ def check_lexicons(
     _finish(lambda _progress: run(_config(config, folders), request), format)
 
 
+_GUARDS = {
+    "account": "the lock belongs to another account",
+    "empty": "all documents are gone",
+    "delete": "many records would be deleted",
+    "mass-update": "most unchanged documents would be updated",
+    "mass-create": "most documents would be created beside records that may be theirs",
+}
+
+
+def _deciding(function: Function) -> Function:
+    """Add the options that decide what the plan leaves open."""
+    options = (
+        click.option(
+            "--adopt", is_flag=True, help="Take over records that look like a document's."
+        ),
+        click.option("--prune", is_flag=True, help="Delete records whose documents are gone."),
+        click.option(
+            "--recreate", is_flag=True, help="Publish again what was deleted in the repo."
+        ),
+        click.option(
+            "--force",
+            is_flag=True,
+            help="Overwrite what another app wrote; only with PATH, and after a backup.",
+        ),
+        click.option(
+            "--keep-remote", is_flag=True, help="Leave what another app wrote; only with PATH."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @cli.command()
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would be written, and stop.")
 @click.option(
-    "--adopt", is_flag=True, help="Take over records that have a document's site and path."
+    "-n", "--dry-run", is_flag=True, help="Say what would be written, field by field, and stop."
 )
+@_deciding
 @click.option(
     "--allow",
-    type=click.Choice(["account"]),
+    type=click.Choice(list(_GUARDS)),
     multiple=True,
-    help="Go on where a guard would stop: 'account', the lock belongs to another account.",
+    help=f"Go on where a guard would stop: {'; '.join(map(': '.join, _GUARDS.items()))}.",
 )
+@click.option("--read-back", is_flag=True, help="Read everything again at the end, and compare.")
 @click.option(
     "--max-wait",
     type=click.FloatRange(min=0),
@@ -246,28 +280,82 @@ def check_lexicons(
 def publish(
     paths: tuple[Path, ...],
     dry_run: bool,
-    adopt: bool,
     allow: tuple[str, ...],
+    read_back: bool,
     max_wait: float,
     config: Path | None,
     format: str,
+    **wishes: bool,
 ) -> None:
     """Make the repo equal the folder.
 
-    Covers are uploaded, records created and updated. Nothing is written that hasn't
-    changed, nothing is overwritten that wasn't read, and invalid documents are left out and named.
-    With PATH, only these documents.
+    Covers are uploaded, records created and updated, and deleted with --prune. Nothing is written
+    that hasn't changed, nothing is overwritten that wasn't read, and what is overwritten is kept in
+    .publisher/backups. Invalid documents are left out and named. With PATH, only these documents.
 
     \b
     Example:
       publisher publish --dry-run
     """
-    from publisher.commands.publish import Options
-    from publisher.commands.publish import publish as run
+    _publish(
+        paths,
+        config,
+        format,
+        dry_run=dry_run,
+        differences=dry_run,
+        allow=frozenset(allow),
+        read_back=read_back,
+        max_wait=max_wait,
+        **wishes,
+    )
 
-    options = Options(tuple(paths), dry_run, adopt, "account" in allow, max_wait)
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@_deciding
+@_common
+def status(paths: tuple[Path, ...], config: Path | None, format: str, **wishes: bool) -> None:
+    """Say what a publish would do, and what it would cost.
+
+    Nothing is written, and no login is needed.
+
+    \b
+    Example:
+      publisher status --prune
+    """
+    _publish(paths, config, format, dry_run=True, **wishes)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@_common
+def diff(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
+    """Show how documents and their records differ, field by field.
+
+    From the record to the document, conflicts too: '-' is in the repo, '+' is here. Nothing is
+    written, and no login is needed.
+
+    \b
+    Example:
+      publisher diff content/posts/hello.md
+    """
+    from publisher.commands.publish import compare as run
+
+    _finish(lambda bar: run(_config(config, paths), paths, bar), format)
+
+
+def _publish(paths: tuple[Path, ...], config: Path | None, format: str, **options: Any) -> None:
+    from publisher.commands.publish import publish as run
+    from publisher.commands.rounds import Options
+
+    if (options.get("force") or options.get("keep_remote")) and not paths:
+        raise click.UsageError("--force and --keep-remote need the PATHs of documents")
+    if options.get("force") and options.get("keep_remote"):
+        raise click.UsageError("--force and --keep-remote exclude each other")
+    chosen = Options(tuple(paths), **options)
     _finish(
-        lambda progress: run(_config(config, paths), options, _asking(progress), progress), format
+        lambda bar: run(_config(config, paths), chosen, _asking(bar), bar, _confirming(bar)),
+        format,
     )
 
 
@@ -540,6 +628,18 @@ def _asking(progress: Progress) -> Callable[[str], str | None]:
 
         with progress.paused():
             return ask_terminal(question)
+
+    return ask
+
+
+def _confirming(progress: Progress) -> Callable[[str], bool | None]:
+    """Return what asks yes or no on the terminal, the progress bar put aside."""
+
+    def ask(question: str) -> bool | None:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        with progress.paused():
+            return click.confirm(question, default=False, err=True)
 
     return ask
 

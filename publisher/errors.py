@@ -71,3 +71,9 @@ class RateLimited(PublisherError):
     """The server asks for patience; nothing is lost, run again later."""
 
     exit_status = 75
+
+
+class Interrupted(PublisherError):
+    """Somebody stopped it between two requests; what was written stands."""
+
+    exit_status = 130

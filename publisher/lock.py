@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationErro
 
 from publisher.documents.model import MARKDOWN_OWNED
 from publisher.errors import StateError
-from publisher.files import write_atomically
+from publisher.files import write_atomically, writing
 from publisher.plan import LockEntry
 from publisher.syntax import Did, Nsid, Rkey
 
@@ -122,33 +122,51 @@ class Journal:
     """Entries written down, and on the disk, before they are sent to the account `did`."""
 
     def __init__(self, root: Path, did: Did) -> None:
+        self.did = did
         self._path = root / FOLDER_NAME / JOURNAL_NAME
-        self._did = did
+        self._file: IO[bytes] | None = None
 
     def write(self, entries: Iterable[LockEntry]) -> None:
         """Append the entries; they are on the disk when this returns. Raises StateError."""
+        lines = b"".join(_text(entry, self.did).encode() + b"\n" for entry in entries)
         try:
-            with self._path.open("a+b") as file:
-                _cut_torn_line(file)
-                file.writelines(_text(entry, self._did).encode() + b"\n" for entry in entries)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise _not_writable(self._path, error) from error
+            with writing(self._path):
+                if self._file is None:
+                    self._file = self._path.open("a+b", buffering=0)
+                    _cut_torn_line(self._file)
+                _write_all(self._file, lines)
+                os.fsync(self._file.fileno())
+        except BaseException:
+            self.close()  # the line may be torn: whoever writes next, cuts it
+            raise
 
     def settle(self, entries: Iterable[LockEntry]) -> None:
         """Forget what the lock has now; what is still open stays. Raises StateError."""
+        self.close()
         settled = {name for entry in entries for name in (entry.key, entry.path)}
         lines = _journal_lines(self._path)
         kept = dict.fromkeys(
             line.model_dump_json(exclude_none=True)
             for line in lines
-            if line.did != self._did or line.key not in settled
+            if line.did != self.did or line.key not in settled
         )
         if kept:
             write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
-        else:
-            self._path.unlink(missing_ok=True)
+        elif lines:
+            with writing(self._path):
+                self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+
+def _write_all(file: IO[bytes], content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _cut_torn_line(file: IO[bytes]) -> None:
@@ -176,9 +194,11 @@ def one_run(root: Path, did: Did) -> Iterator[Journal]:
         ) from error
     except OSError as error:
         raise _not_writable(folder, error) from error
+    journal = Journal(root, did)
     try:
-        yield Journal(root, did)
+        yield journal
     finally:
+        journal.close()
         hold.release()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -15,8 +16,14 @@ class Progress(Protocol):
     def advance(self, steps: int = 1) -> None:
         """Count steps of the current stage. Called from any thread."""
 
+    def blob(self) -> None:
+        """Count a blob of the current stage. Called from any thread."""
+
     def paused(self) -> AbstractContextManager[None]:
         """Leave the terminal to a question while the context lasts."""
+
+    def finishing(self) -> AbstractContextManager[Callable[[], bool]]:
+        """Ctrl-C doesn't break in while the context lasts; what it gives tells whether it came."""
 
 
 class Silent:
@@ -31,3 +38,10 @@ class Silent:
     def paused(self) -> AbstractContextManager[None]:
         """Have nothing to leave."""
         return nullcontext()
+
+    def blob(self) -> None:
+        """Ignore the blob."""
+
+    def finishing(self) -> AbstractContextManager[Callable[[], bool]]:
+        """Have nothing that stops."""
+        return nullcontext(lambda: False)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from publisher.commands.validate import ValidateReport
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from publisher.output.text import Report
+
+_EVERY = 10.0  # seconds between two lines about work that goes on
 
 _THEME = {
     "good": "green",
@@ -79,10 +85,17 @@ def show_error(error: PublisherError) -> None:
 
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Progress]:
-    """Show a bar on stderr while work lasts, if that is a terminal."""
-    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield Silent()
-        return
+    """Show how far the work is on stderr: a bar on a terminal, else a line now and then."""
+    if quiet:
+        yield _Quiet()
+    elif not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield _Lines(sys.stderr)
+    else:
+        with _bars() as bars:
+            yield _Bar(bars)
+
+
+def _bars() -> Bars:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
@@ -90,29 +103,100 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[more]}"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=_console(sys.stderr), transient=True) as bars:
-        yield _Bar(bars)
+    return Bars(*columns, console=_console(sys.stderr), transient=True)
 
 
-class _Bar:
+class _Quiet(Silent):
+    """Shows nothing, and lets Ctrl-C wait where that is asked for."""
+
+    def finishing(self) -> AbstractContextManager[Callable[[], bool]]:
+        """Ctrl-C waits for the end of the request in flight."""
+        return _deferred()
+
+
+class _Stage:
+    """How far a stage is: steps and blobs done, and how fast."""
+
+    def __init__(self, name: str, total: int) -> None:
+        self.name = name
+        self.total = total
+        self.done = 0
+        self.blobs = 0
+        self._began = time.monotonic()
+
+    @property
+    def rate(self) -> float:
+        """Steps a second."""
+        return self.done / max(time.monotonic() - self._began, 0.001)
+
+    @property
+    def more(self) -> str:
+        """What isn't in the bar itself: blobs, and the rate."""
+        parts = [f"{self.blobs:,} blobs"] if self.blobs else []
+        return ", ".join([*parts, f"{self.rate:,.0f}/s"] if self.done else parts)
+
+    def __str__(self) -> str:
+        left = (self.total - self.done) / self.rate if self.done else 0
+        more = f", {self.more}" if self.more else ""
+        return f"{self.name}: {self.done:,} of {self.total:,}{more}, {left:,.0f} s left"
+
+
+class _Lines(_Quiet):
+    """A line each ten seconds: in a log, short work says nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._stage = _Stage("", 0)
+        self._next = 0.0
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a stage."""
+        self._stage = _Stage(name, total)
+        self._next = time.monotonic() + _EVERY
+
+    def advance(self, steps: int = 1) -> None:
+        """Count steps, and say so when it is time."""
+        self._stage.done += steps
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY
+            print(self._stage, file=self._stream, flush=True)
+
+    def blob(self) -> None:
+        """Count a blob."""
+        self._stage.blobs += 1
+
+
+class _Bar(_Quiet):
     """One bar: a new stage takes the place of the one before."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._task: TaskID | None = None
+        self._stage = _Stage("", 0)
 
     def stage(self, name: str, total: int) -> None:
         """Begin a stage."""
         if self._task is not None:
             self._bars.remove_task(self._task)
-        self._task = self._bars.add_task(name, total=total)
+        self._stage = _Stage(name, total)
+        self._task = self._bars.add_task(name, total=total, more="")
 
     def advance(self, steps: int = 1) -> None:
         """Count steps."""
+        self._stage.done += steps
+        self._show()
+
+    def blob(self) -> None:
+        """Count a blob."""
+        self._stage.blobs += 1
+        self._show()
+
+    def _show(self) -> None:
         if self._task is not None:
-            self._bars.advance(self._task, steps)
+            self._bars.update(self._task, completed=self._stage.done, more=self._stage.more)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -122,6 +206,27 @@ class _Bar:
             yield
         finally:
             self._bars.start()
+
+
+@contextmanager
+def _deferred() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C is noted, the second breaks in."""
+    came = threading.Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        if came.is_set():
+            raise KeyboardInterrupt
+        came.set()
+        print("stopping after the request in flight; Ctrl-C again: at once", file=sys.stderr)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came.is_set
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _console(stream: TextIO) -> Console:

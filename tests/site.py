@@ -15,9 +15,11 @@ from typing import Any
 from PIL import Image
 
 from publisher import config as configuration
-from publisher.commands.publish import Options, PublishReport, publish
+from publisher.commands.items import PublishReport
+from publisher.commands.publish import publish
 from publisher.commands.pull import PullReport, Selection, pull
 from publisher.commands.repos import configured
+from publisher.commands.rounds import Options
 from publisher.config import Config
 from publisher.folder import FolderRepo
 from publisher.progress import Silent

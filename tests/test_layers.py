@@ -23,7 +23,7 @@ LAYERS = (
     {"documents"},
     {"record"},
     {"plan", "quality"},
-    {"archive", "config", "credentials", "lock"},
+    {"apply", "archive", "backups", "config", "credentials", "lock"},
     {"transport"},
     {"identity"},
     {"folder", "pds"},

@@ -175,6 +175,7 @@ def test_the_next_run_writes_behind_a_torn_line_and_not_into_it() -> None:
         journal.write([entry("a.md")])
         with (Path.cwd() / ".publisher/journal").open("ab") as file:
             file.write('{"key": "日'.encode()[:-1])
+    with one_run(Path.cwd(), DID) as journal:
         journal.write([entry("b.md")])
     assert read_journal(Path.cwd(), DID) == [entry("a.md"), entry("b.md")]
 

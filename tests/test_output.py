@@ -10,8 +10,8 @@ import pytest
 from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
 from publisher.commands.init import InitReport
+from publisher.commands.items import Item, PublishReport
 from publisher.commands.judge import Checked
-from publisher.commands.publish import Item, PublishReport
 from publisher.commands.pull import Pulled, PulledFile, PullReport
 from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
@@ -82,7 +82,7 @@ invalid   f.md
     (
         PublishReport("repo", "", dry_run=True, items=(Item("a.md", "create"),)),
         0,
-        "create    a.md\n1 create in repo (dry run: nothing was written)",
+        "create    a.md\n1 create in repo (nothing was written)",
     ),
     (
         PullReport(
@@ -214,10 +214,13 @@ def test_json_names_each_field_as_the_types_do() -> None:
                         "column": None,
                     }
                 ],
+                "differences": [],
             }
         ],
         "uploaded": 0,
         "commits": 0,
+        "cost": None,
+        "wait": None,
         "error": {"message": "no answer", "remedy": "try again"},
         "counts": {"pending": 1},
         "exit_status": 2,

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from publisher import data, lock
-from publisher.commands import apply
+from publisher.apply import Blobs, applier
 from publisher.commands import publish as publishing
+from publisher.commands import rounds
 from publisher.documents import DOCUMENT
-from publisher.errors import GuardStopped, RepoRefused, RepoUnavailable, SourceError, StateError
+from publisher.errors import GuardStopped, OutcomeUnknown, RepoRefused, SourceError, StateError
 from publisher.folder import FolderRepo
+from publisher.plan import Pending
 from publisher.repo import Applied, CreateWrite, DeleteWrite, UpdateWrite, Write
 from publisher.spool import whole
-from publisher.syntax import Did, Rkey
+from publisher.syntax import Did, Nsid, Rkey
 from tests.site import Site, actions, make_site, picture
+
+LIKE = Nsid("app.bsky.feed.like")
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_documents_and_covers_become_records_and_blobs(site: Site) -> None:
     report = site.publish()
 
     assert actions(report) == {"note.json": "create", "tides/spring.md": "create"}
-    assert (report.uploaded, report.commits, report.exit_status) == (1, 1, 0)
+    assert (report.uploaded, report.commits, report.exit_status) == (1, 2, 0)
     by_path = {value["path"]: value for value in records(site).values()}
     assert by_path["/tides/spring"]["textContent"] == "High water."
     cover = by_path["/note"]["coverImage"]
@@ -239,7 +243,7 @@ def test_the_lock_of_another_account_stops_before_anything_is_written(site: Site
 
     with pytest.raises(GuardStopped, match="belongs to did:key:"):
         site.publish()
-    report = site.publish(allow_account=True)
+    report = site.publish(allow=frozenset({"account"}))
 
     assert actions(report) == {"a.md": "create"}
 
@@ -283,35 +287,65 @@ def test_a_cover_that_changes_during_the_run_stops_its_document(
     path = site.picture("sea.png")
     site.write("a.md", cover="sea.png")
     site.write("b.md")
-    uploading = apply.Applier._upload
+    without_lost = Blobs.without_lost
 
-    def upload(applier: apply.Applier, batch: Sequence[apply.Pending]) -> Sequence[apply.Pending]:
+    def change(blobs: Blobs, planned: Sequence[Pending]) -> list[Pending]:
         path.write_bytes(picture(1))
-        return uploading(applier, batch)
+        return without_lost(blobs, planned)
 
-    monkeypatch.setattr(apply.Applier, "_upload", upload)
+    monkeypatch.setattr(Blobs, "without_lost", change)
 
     assert actions(site.publish()) == {"a.md": "failed", "b.md": "create"}
 
 
+Writes = Sequence[Write]
+
+
+def around_writes(
+    monkeypatch: pytest.MonkeyPatch,
+    before: Callable[[FolderRepo, Writes], None] = lambda _repo, _writes: None,
+    after: Callable[[Sequence[str | None]], Sequence[str | None]] = lambda cids: cids,
+) -> None:
+    """Have something happen before each write to the repo, and after: alone or in a batch."""
+    apply, apply_one = FolderRepo.apply, FolderRepo.apply_one
+
+    def batch(repo: FolderRepo, writes: Writes, *, swap_commit: str) -> Applied:
+        before(repo, writes)
+        applied = apply(repo, writes, swap_commit=swap_commit)
+        return Applied(applied.commit, after(applied.cids))
+
+    def one(repo: FolderRepo, write: Write) -> str | None:
+        before(repo, [write])
+        return after([apply_one(repo, write)])[0]
+
+    monkeypatch.setattr(FolderRepo, "apply", batch)
+    monkeypatch.setattr(FolderRepo, "apply_one", one)
+
+
+@pytest.fixture(params=[applier.FEW, 0], ids=["alone", "batched"])
+def _alone_or_batched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the writes go one by one, and in batches."""
+    monkeypatch.setattr(applier, "FEW", request.param)
+
+
+both_ways = pytest.mark.usefixtures("_alone_or_batched")
+
+
+@both_ways
 def test_a_repo_that_moves_between_reading_and_writing_is_read_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.write("a.md")
     site.publish()
     site.write("a.md", title="Ours")
-    original = FolderRepo.apply
-    moved: list[str] = []
+    moved: list[FolderRepo] = []
 
-    def overtaken(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
+    def overtake(repo: FolderRepo, _writes: Writes) -> None:
         if not moved:
-            moved.append(swap_commit)
-            monkeypatch.setattr(FolderRepo, "apply", original)
+            moved.append(repo)
             write_as_another_app(site, theirs=1)
-            monkeypatch.setattr(FolderRepo, "apply", overtaken)
-        return original(repo, writes, swap_commit=swap_commit)
 
-    monkeypatch.setattr(FolderRepo, "apply", overtaken)
+    around_writes(monkeypatch, before=overtake)
 
     report = site.publish()
 
@@ -320,78 +354,138 @@ def test_a_repo_that_moves_between_reading_and_writing_is_read_again(
     assert (only_record(site)["title"], only_record(site)["theirs"]) == ("Ours", 1)
 
 
-def test_one_refused_record_holds_back_no_other(
+@both_ways
+def test_what_another_app_writes_between_reading_and_sending_is_never_overwritten(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write("a.md")
+    site.publish()
+    site.write("a.md", title="Ours")
+    moved: list[FolderRepo] = []
+
+    def overtake(repo: FolderRepo, _writes: Writes) -> None:
+        if not moved:
+            moved.append(repo)
+            write_as_another_app(site, title="Theirs")
+
+    around_writes(monkeypatch, before=overtake)
+
+    report = site.publish()
+
+    assert moved
+    assert (actions(report), report.exit_status) == ({"a.md": "conflict"}, 1)
+    assert only_record(site)["title"] == "Theirs"
+
+
+def test_a_busy_account_cannot_starve_a_publish(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(9):
         site.write(f"{number}.md")
-    original = FolderRepo.apply
+    likes: list[int] = []
 
-    def picky(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
-        if any(w.value["path"] == "/4" for w in writes if not isinstance(w, DeleteWrite)):
-            raise RepoRefused("no 4 please")
-        return original(repo, writes, swap_commit=swap_commit)
+    def like(repo: FolderRepo, writes: Writes) -> None:
+        if len(writes) > 1:  # each batch is overtaken by a commit that has nothing to do with it
+            likes.append(len(writes))
+            value: dict[str, data.Value] = {"$type": "app.bsky.feed.like"}
+            repo.apply_one(CreateWrite(LIKE, Rkey(f"3lzzzzzzzz{len(likes):03}"), value))
 
-    monkeypatch.setattr(FolderRepo, "apply", picky)
+    around_writes(monkeypatch, before=like)
 
     report = site.publish()
 
-    assert report.counts == {"create": 8, "failed": 1}
-    assert actions(report)["4.md"] == "failed"
-    assert len(records(site)) == 8
+    assert len(likes) == rounds.OVERTAKEN
+    assert (report.counts, report.exit_status) == ({"create": 9}, 0)
+    assert len(records(site)) == 9
 
 
-def test_a_lost_answer_is_settled_by_the_next_run(
+@both_ways
+def test_one_refused_record_holds_back_no_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9 if applier.FEW == 0 else 3):
+        site.write(f"{number}.md")
+
+    def refuse(_repo: FolderRepo, writes: Writes) -> None:
+        if any(w.value["path"] == "/2" for w in writes if not isinstance(w, DeleteWrite)):
+            raise RepoRefused("no 2 please")
+
+    around_writes(monkeypatch, before=refuse)
+
+    report = site.publish()
+
+    assert actions(report)["2.md"] == "failed"
+    assert report.counts == {"create": len(report.items) - 1, "failed": 1}
+    assert len(records(site)) == len(report.items) - 1
+
+
+@both_ways
+def test_a_lost_answer_is_settled_by_reading(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.write("a.md")
+    site.write("b.md")
+    lost: list[object] = []
+
+    def lose(cids: Sequence[str | None]) -> Sequence[str | None]:
+        if not lost:
+            lost.append(cids)
+            raise OutcomeUnknown("the answer never came")
+        return cids
+
+    around_writes(monkeypatch, after=lose)
+
+    report = site.publish()
+
+    assert lost
+    assert (report.counts, report.exit_status) == ({"create": 2}, 0)
+    assert len(records(site)) == 2
+    assert lock.read_journal(site.root, site.repo().did) == []
+
+
+@both_ways
+def test_answers_that_never_come_end_the_run_and_the_next_one_finds_what_was_written(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.write("a.md")
-    site.write("b.md")
-    original = FolderRepo.apply
+    site.publish()
+    head = site.repo().head()
 
-    def loses(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
-        original(repo, writes, swap_commit=swap_commit)
-        raise RepoUnavailable("the answer never came")
+    def cut(_repo: FolderRepo, _writes: Writes) -> None:
+        raise OutcomeUnknown("the answer never came")
 
+    site.write("a.md", title="Edited")
     with monkeypatch.context() as patched:
-        patched.setattr(FolderRepo, "apply", loses)
-        lost = site.publish()
-    site.write("a.md", title="Edited since")
-    found = site.publish()
+        around_writes(patched, before=cut)
+        report = site.publish()
 
-    assert (set(actions(lost).values()), lost.exit_status) == ({"pending"}, 2)
-    assert actions(found) == {"a.md": "update", "b.md": "unchanged"}
-    assert len(records(site)) == 2
+    assert (actions(report), report.exit_status) == ({"a.md": "pending"}, 2)
+    assert site.repo().head() == head
+    assert actions(site.publish()) == {"a.md": "update"}
 
 
+@both_ways
 def test_what_is_about_to_be_sent_is_on_the_disk_before(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.write("a.md")
-    original = FolderRepo.apply
     seen: list[str] = []
 
-    def look(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
-        seen.extend(entry.key for entry in lock.read_journal(site.root, site.repo().did))
-        return original(repo, writes, swap_commit=swap_commit)
+    def look(repo: FolderRepo, _writes: Writes) -> None:
+        seen.extend(entry.key for entry in lock.read_journal(site.root, repo.did))
 
-    monkeypatch.setattr(FolderRepo, "apply", look)
+    around_writes(monkeypatch, before=look)
     site.publish()
 
     assert seen == ["a.md"]
     assert lock.read_journal(site.root, site.repo().did) == []
 
 
+@both_ways
 def test_an_answered_cid_that_is_not_ours_is_a_failure(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.write("a.md")
-    original = FolderRepo.apply
+    around_writes(monkeypatch, after=lambda cids: [data.record_cid({}) for _ in cids])
 
-    def lies(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
-        applied = original(repo, writes, swap_commit=swap_commit)
-        return Applied(applied.commit, [data.record_cid({}) for _ in applied.cids])
-
-    monkeypatch.setattr(FolderRepo, "apply", lies)
     report = site.publish()
 
     assert (actions(report), report.exit_status) == ({"a.md": "failed"}, 1)
@@ -435,15 +529,12 @@ def killed_after_the_answer(site: Site, monkeypatch: pytest.MonkeyPatch) -> None
     class Killed(BaseException):
         pass
 
-    original = FolderRepo.apply
-
-    def apply_and_die(repo: FolderRepo, writes: Sequence[Write], *, swap_commit: str) -> Applied:
-        original(repo, writes, swap_commit=swap_commit)
+    def die(_cids: Sequence[str | None]) -> Sequence[str | None]:
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(FolderRepo, "apply", apply_and_die)
-        patched.setattr(publishing, "_save", lambda *_: None)
+        around_writes(patched, after=die)
+        patched.setattr(publishing, "_saved", lambda *_: None)
         with pytest.raises(Killed):
             site.publish()
 
@@ -454,6 +545,7 @@ def test_a_conflict_stays_one_until_somebody_decides(
     site.write("a.md")
     killed_after_the_answer(site, monkeypatch)
     write_as_another_app(site, title="Theirs")
+    site.write("a.md", title="Ours")
 
     first, second = site.publish(), site.publish()
 

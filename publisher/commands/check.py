@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from publisher import lock
 from publisher.commands.collect import collect, load_catalog, sources
 from publisher.commands.judge import Checked, Judge
-from publisher.commands.publish import state_of
+from publisher.commands.memory import Memory, state_of
 from publisher.commands.repos import configured, open_to_read
 from publisher.config import Config
 from publisher.data import blob_refs
 from publisher.documents import DOCUMENT
 from publisher.findings import Finding
-from publisher.plan import Action, Conflict, Create, Forget, Orphan, Unchanged, plan
+from publisher.plan import (
+    Action,
+    Adopt,
+    Conflict,
+    Create,
+    Delete,
+    Forget,
+    Keep,
+    Orphan,
+    RemoteChanged,
+    RemoteDeleted,
+    Unchanged,
+    Update,
+    plan,
+)
 from publisher.progress import Progress
-from publisher.repo import Repo, Snapshot
+from publisher.repo import RemoteRecord, Repo
 from publisher.spool import whole
 
 Difference = Literal["equal", "differs", "missing", "extra", "invalid", "blob-missing"]
@@ -74,14 +88,12 @@ def _compare(
         repo.did,
         records,
         snapshot.records,
-        state_of(checked, entries),
+        state_of(checked, Memory(known, entries)),
         formerly=config.settings.formerly,
     )
     items = [_invalid(file) for file in checked if file.status == "invalid"]
     items += [
-        _item(action, repo.did, snapshot, blobs)
-        for action in actions
-        if not isinstance(action, Forget)
+        _item(action, repo.did, blobs) for action in actions if not isinstance(action, Forget)
     ]
     return CheckReport(repo.name, repo.did, snapshot.commit.rev, tuple(items))
 
@@ -90,22 +102,33 @@ def _invalid(file: Checked) -> Compared:
     return Compared(file.key, "invalid", findings=file.findings)
 
 
-def _item(action: Action, did: str, snapshot: Snapshot, blobs: set[str]) -> Compared:
-    if isinstance(action, (Orphan, Forget)):
+def _item(action: Action, did: str, blobs: set[str]) -> Compared:
+    if isinstance(action, (Orphan, Delete, Forget)):
         place = f"at://{did}/{action.entry.collection}/{action.entry.rkey}"
-        return Compared(action.entry.key, "extra", place, reason="its document is gone")
+        return Compared(action.entry.path, "extra", place, reason="its document is gone")
     record = action.record
-    if isinstance(action, Create):
-        return Compared(record.path, "missing", reason="no record in the repo")
     uri = f"at://{did}/{record.collection}/{action.rkey}" if action.rkey else None
-    if isinstance(action, Conflict) and not action.changed:
-        return Compared(record.path, "missing", uri, reason=action.reason)
-    if not isinstance(action, Unchanged):
-        return Compared(record.path, "differs", uri, action.changed)
-    theirs = snapshot.records[record.collection][action.rkey]
+    match action:
+        case Create():
+            return Compared(record.path, "missing", reason="no record in the repo")
+        case RemoteDeleted():
+            return Compared(record.path, "missing", uri, reason="another app deleted it")
+        case Conflict(theirs=None):
+            return Compared(record.path, "missing", uri, reason=action.reason)
+        case Unchanged(theirs=theirs):
+            return _with_blobs(record.path, uri, theirs, blobs)
+        case Update() | Adopt() | RemoteChanged() | Conflict():
+            return Compared(record.path, "differs", uri, action.changed)
+        case Keep():
+            return Compared(record.path, "differs", uri)
+        case _:
+            assert_never(action)
+
+
+def _with_blobs(path: str, uri: str | None, theirs: RemoteRecord, blobs: set[str]) -> Compared:
     held = (str(blob.cid) for blob in blob_refs(whole(theirs.value)))
     absent = [cid for cid in held if cid not in blobs]
     if absent:
         reason = f"the repo doesn't hold the blob {absent[0]}"
-        return Compared(record.path, "blob-missing", uri, reason=reason)
-    return Compared(record.path, "equal", uri)
+        return Compared(path, "blob-missing", uri, reason=reason)
+    return Compared(path, "equal", uri)

@@ -52,7 +52,9 @@ def open_to_read(target: Target) -> Repo:
     return _open(target, _no_prompt, max_wait=60.0, create=False)
 
 
-def open_to_write(target: Target, prompt: Prompt, *, max_wait: float, create: bool) -> Repo:
+def open_to_write(
+    target: Target, prompt: Prompt, *, max_wait: float, create: bool, state: Path | None = None
+) -> Repo:
     """Open a repo; a missing folder repo is made with `create`, else reading it fails."""
     return _open(target, prompt, max_wait=max_wait, create=create)
 

@@ -27,6 +27,8 @@ _STYLES = {
     "info": "faint",
     "create": "good",
     "update": "good",
+    "delete": "good",
+    "remote": "doubt",
     "unchanged": "faint",
     "adopt": "doubt",
     "orphan": "doubt",

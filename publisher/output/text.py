@@ -9,7 +9,7 @@ from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
 from publisher.commands.demo import DemoReport
 from publisher.commands.init import InitReport
-from publisher.commands.publish import Item, PublishReport
+from publisher.commands.items import PublishReport
 from publisher.commands.pull import Pulled, PulledFile, PullReport, counts
 from publisher.commands.validate import ValidateReport
 from publisher.output.lines import (
@@ -18,11 +18,11 @@ from publisher.output.lines import (
     count,
     label,
     line,
-    of_file,
     of_finding,
     tally,
     validation,
 )
+from publisher.output.publishing import publishing
 
 Report: TypeAlias = (
     ValidateReport
@@ -41,7 +41,7 @@ def render(report: Report) -> Iterator[Line]:
         case ValidateReport():
             yield from validation(report)
         case PublishReport():
-            yield from _publish(report)
+            yield from publishing(report)
         case PullReport():
             yield from _pull(report)
         case CheckReport():
@@ -54,53 +54,6 @@ def render(report: Report) -> Iterator[Line]:
             yield from _demo(report)
         case _:
             assert_never(report)
-
-
-def _publish(report: PublishReport) -> Iterator[Line]:
-    for item in report.items:
-        if item.action != "unchanged":
-            yield from _item(item)
-        elif item.findings:
-            yield from of_file(item.path, item.findings)
-    words = (
-        "create",
-        "update",
-        "unchanged",
-        "adopt",
-        "orphan",
-        "pending",
-        "conflict",
-        "failed",
-        "invalid",
-    )
-    what = tally(_past(report), [_PAST.get(w, w) if not report.dry_run else w for w in words])
-    style = "bad" if report.exit_status else "good"
-    mode = " (dry run: nothing was written)" if report.dry_run else ""
-    yield line((what or "nothing to do", style), f" in {report.repo}{mode}")
-    if report.commits:
-        blobs, commits = count(report.uploaded, "blob"), count(report.commits, "commit")
-        yield line((f"{blobs} uploaded, {commits}", "faint"))
-
-
-_PAST = {"create": "created", "update": "updated"}
-
-
-def _past(report: PublishReport) -> dict[str, int]:
-    if report.dry_run:
-        return report.counts
-    return {_PAST.get(word, word): count for word, count in report.counts.items()}
-
-
-def _item(item: Item) -> Iterator[Line]:
-    changed = f"  ({', '.join(item.changed)})" if item.changed else ""
-    rkey = (f"  {item.uri.rpartition('/')[2]}", "faint") if item.uri else ""
-    yield line(label(item.action), item.path, rkey, changed)
-    if item.reason:
-        yield line("          ", item.reason)
-    if item.remedy:
-        yield line("          ", ("→ ", "faint"), item.remedy)
-    for finding in item.findings:
-        yield from of_finding(finding)
 
 
 def _pull(report: PullReport) -> Iterator[Line]:
@@ -185,7 +138,7 @@ def _demo(report: DemoReport) -> Iterator[Line]:
     yield line(("1  publisher validate", "name"))
     yield from _indented(validation(report.validated))
     yield line(("2  publisher publish", "name"))
-    yield from _indented(_publish(report.published))
+    yield from _indented(publishing(report.published))
     yield line(("3  publisher pull", "name"))
     yield from _indented(_pull(report.pulled))
     yield line(("4  what came back, beside what went out", "name"))
@@ -194,7 +147,7 @@ def _demo(report: DemoReport) -> Iterator[Line]:
         mark = ("=", "good") if same else ("≠", "bad")
         yield line("   ", _short(trip.sent), " ", mark, " ", _short(trip.pulled), f"  {trip.path}")
     yield line(("5  publisher publish, once more", "name"))
-    yield from _indented(_publish(report.again))
+    yield from _indented(publishing(report.again))
     yield line(f"look around in {report.folder}: documents, their repo, and what was pulled")
 
 

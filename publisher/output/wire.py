@@ -6,8 +6,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 from publisher.commands.demo import DemoReport
+from publisher.commands.items import PublishReport
 from publisher.commands.judge import Checked
-from publisher.commands.publish import PublishReport
 from publisher.commands.validate import ValidateReport
 from publisher.errors import PublisherError
 from publisher.output.text import Report

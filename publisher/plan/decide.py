@@ -6,6 +6,7 @@ docs/architecture.md has the table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from publisher import data
 from publisher.data import Value
@@ -16,12 +17,16 @@ from publisher.plan.actions import (
     Create,
     LockEntry,
     Remote,
+    RemoteChanged,
+    RemoteDeleted,
     State,
     Unchanged,
     Update,
 )
 from publisher.plan.matching import Match, Matching
 from publisher.record import Record, owned_cid
+from publisher.repo import RemoteRecord
+from publisher.spool import whole
 from publisher.syntax import Did, Rkey
 
 CONTENT = frozenset({"content"})
@@ -51,17 +56,32 @@ def plan(
 
 def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntry:
     """Return what the lock remembers of a record that holds `value`."""
+    value = whole(value)
     owned = record.owned_over(value)
     return LockEntry(
         record.key,
         record.path,
         record.collection,
         rkey,
-        data.record_cid(dict(value)),
+        data.record_cid(value),
         owned_cid(value, owned - CONTENT),
         owned_cid(value, CONTENT) if "content" in owned else None,
         owned,
     )
+
+
+def entry_for(action: Unchanged, known: LockEntry | None) -> LockEntry:
+    """Return the lock's line for a record that is as it should be: `known` where that says it."""
+    record, theirs = action.record, action.theirs
+    if known and (known.key, known.path, known.collection, known.rkey, known.cid) == (
+        record.key,
+        record.path,
+        record.collection,
+        action.rkey,
+        theirs.cid,
+    ):
+        return known
+    return entry_of(record, action.rkey, theirs.value)
 
 
 def agrees(value: Mapping[str, Value], base: LockEntry, owned: frozenset[str]) -> bool:
@@ -88,40 +108,60 @@ def _decide(record: Record, match: Match, remote: Remote) -> Action:
     collection, rkey = match.place
     theirs = remote.get(collection, {}).get(rkey)
     if theirs is None:
-        return _absent(record, rkey, expected=match.expected)
+        return _absent(record, rkey, match)
+    if record.cid == theirs.cid:
+        return Unchanged(record, rkey, theirs)
     record = _with_earlier_fields(record, match.bases)
-    value = record.merged(theirs.value)
-    if data.record_cid(value) == theirs.cid:
-        return Unchanged(record, rkey, value)
-    changed = changed_fields(value, theirs.value)
-    owned = record.owned_over(theirs.value)
-    if any(agrees(theirs.value, base, owned) for base in match.bases):
-        return Update(record, rkey, value, theirs.cid, changed)
+    there = whole(theirs.value)
+    value = record.merged(there)
+    cid = data.record_cid(value)
+    if cid == theirs.cid:
+        return Unchanged(record, rkey, theirs)
+    changed = changed_fields(value, there)
+    owned = record.owned_over(there)
+    if any(agrees(there, base, owned) for base in match.bases):
+        return Update(record, rkey, theirs, cid, changed)
     if match.bases:
-        return Conflict(record, rkey, *_both_changed(record, match.bases), changed)
+        return _both_changed(record, match, theirs, changed)
     action = Update if match.proven else Adopt
-    return action(record, rkey, value, theirs.cid, changed)
+    return action(record, rkey, theirs, cid, changed)
 
 
-def _absent(record: Record, rkey: Rkey, *, expected: bool) -> Action:
-    if not expected:
-        return Create(record, rkey, record.value)
+def _absent(record: Record, rkey: Rkey, match: Match) -> Action:
+    if not match.expected:
+        return Create(record, rkey)
+    if _is_base(record, match.bases):
+        return RemoteDeleted(record, rkey)
     return Conflict(
         record,
         rkey,
-        "its record was deleted in the repo since it was last published",
-        "delete the file, or its line in publisher.lock to publish it again",
+        "the document was edited, and its record was deleted in the repo",
+        f"--recreate publishes it again; --keep-remote {record.path} leaves it deleted",
+        deleted=True,
     )
 
 
-def _both_changed(record: Record, bases: Iterable[LockEntry]) -> tuple[str, str]:
-    remedy = (
-        "to keep the record's text, copy it into the document (`publisher pull` brings it); "
-        "to publish the document over it, delete its line in publisher.lock"
+def _is_base(record: Record, bases: Iterable[LockEntry]) -> bool:
+    ours = whole(record.value)
+    return any(agrees(ours, base, record.owned) for base in bases)
+
+
+def _both_changed(
+    record: Record, match: Match, theirs: RemoteRecord, changed: tuple[str, ...]
+) -> Action:
+    rkey = match.place[1]
+    if _is_base(record, match.bases):
+        return RemoteChanged(record, rkey, theirs, changed)
+    path = record.path
+    return Conflict(
+        record,
+        rkey,
+        "both the document and its record changed since it was last published",
+        f"publisher diff {path} shows both; then publish --force {path} to overwrite the record, "
+        f"or --keep-remote {path} to leave it",
+        changed,
+        theirs,
     )
-    if any(agrees(record.value, base, record.owned) for base in bases):
-        return "its record was changed in the repo since it was last published", remedy
-    return "both the document and its record changed since it was last published", remedy
 
 
 def _with_earlier_fields(record: Record, bases: Iterable[LockEntry]) -> Record:
@@ -129,13 +169,4 @@ def _with_earlier_fields(record: Record, bases: Iterable[LockEntry]) -> Record:
     earlier = frozenset[str]().union(*(base.fields for base in bases))
     if earlier <= record.owned:
         return record
-    return Record(
-        record.key,
-        record.path,
-        record.collection,
-        record.value,
-        record.owned | earlier,
-        record.blobs,
-        record.rkey,
-        record.at_uri,
-    )
+    return replace(record, owned=record.owned | earlier)

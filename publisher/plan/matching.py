@@ -79,8 +79,11 @@ class Matching:
             place = (entry.collection, entry.rkey)
             if used & {key, entry.path} or entry.path in self.state.held:
                 continue
-            there = self._at(place) and place not in matched
-            yield Orphan(entry) if there else Forget(entry)
+            theirs = self._at(place)
+            if theirs is None or place in matched:
+                yield Forget(entry)
+            else:
+                yield Orphan(entry, theirs, changed=theirs.cid != entry.cid)
 
     def create(self, record: Record) -> Action:
         """Return a Create at the first derived rkey that is free."""
@@ -88,7 +91,7 @@ class Matching:
             place = (record.collection, derived_rkey(record, self.did, salt))
             if place not in self.claimed and not self._at(place):
                 self.claimed.add(place)
-                return Create(record, place[1], record.value)
+                return Create(record, place[1])
         reason = "every record key that is derived from it is taken"
         return Conflict(record, None, reason, "give it an `id` in its front matter")
 

@@ -1,0 +1,212 @@
+"""Actions become writes: one by one where they are few, else in batches that overlap.
+
+While a batch is on its way, the next one's blobs are uploaded and its intents written down.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from publisher.apply.blobs import Blobs
+from publisher.apply.outcome import Outcome, key_of
+from publisher.data import Value
+from publisher.errors import RepoRefused, SwapRefused
+from publisher.plan import Create, Delete, LockEntry, Pending, Update, entry_of
+from publisher.progress import Progress
+from publisher.repo import Commit, CreateWrite, DeleteWrite, Repo, UpdateWrite, Write
+from publisher.spool import whole
+
+FEW = 5
+"""So many writes go one by one (10 ms each): no commit of others can overtake them."""
+
+Keep = Callable[[Sequence[Pending], Sequence[LockEntry]], None]
+"""Puts on the disk what is about to be replaced, deleted and sent; before it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An action as it is sent, and what the lock says of it afterwards."""
+
+    action: Pending
+    write: Write
+    entry: LockEntry | None
+
+    @property
+    def cid(self) -> str | None:
+        """The CID that must be answered; None for a delete."""
+        return self.entry.cid if self.entry else None
+
+
+class Applier:
+    """Carries out actions that were planned at `commit`, and notes in `outcome` what came of each.
+
+    `keep` writes ahead. Raises SwapRefused when the repo has moved, OutcomeUnknown when an answer
+    didn't come: then all that isn't written must be planned anew. What a repo refuses is narrowed
+    down to the documents it is about; the others are written.
+    """
+
+    def __init__(
+        self,
+        repo: Repo,
+        commit: Commit,
+        blobs: Blobs,
+        keep: Keep,
+        outcome: Outcome,
+    ) -> None:
+        self._repo = repo
+        self._commit = commit
+        self._blobs = blobs
+        self._keep = keep
+        self._outcome = outcome
+
+    def apply(
+        self,
+        actions: Sequence[Pending],
+        progress: Progress,
+        stop: Callable[[], bool],
+        *,
+        alone: bool,
+    ) -> None:
+        """Write all of the actions, in order, until `stop`; `alone`, each by its own swap."""
+        pending = self._blobs.without_lost(actions)
+        progress.advance(len(actions) - len(pending))
+        if alone or len(pending) <= FEW:
+            self._one_by_one(pending, progress, stop)
+        else:
+            self._in_batches(pending, progress, stop)
+
+    def _in_batches(
+        self, actions: Sequence[Pending], progress: Progress, stop: Callable[[], bool]
+    ) -> None:
+        on_its_way: Future[None] | None = None
+        with ThreadPoolExecutor(1) as sender:
+            for batch in self._cut(actions):
+                ready = self._prepared(batch, progress)
+                if on_its_way:
+                    on_its_way.result()
+                if stop():
+                    return
+                on_its_way = sender.submit(self._send, ready, progress)
+                progress.advance(len(batch) - len(ready))
+            if on_its_way:
+                on_its_way.result()
+
+    def _cut(self, actions: Iterable[Pending]) -> Iterator[Sequence[_Step]]:
+        taken: deque[_Step] = deque()
+
+        def writes() -> Iterator[Write]:
+            for action in actions:
+                taken.append(_step(action))
+                yield taken[-1].write
+
+        for batch in self._repo.batches(writes()):
+            yield [taken.popleft() for _ in batch]
+
+    def _prepared(self, steps: Sequence[_Step], progress: Progress) -> Sequence[_Step]:
+        """Upload the blobs of a batch and write it down; return what can be sent of it."""
+        there = {id(action) for action in self._blobs.upload([s.action for s in steps], progress)}
+        ready = [step for step in steps if id(step.action) in there]
+        if ready:
+            entries = [step.entry for step in ready if step.entry]
+            self._keep([step.action for step in ready], entries)
+        return ready
+
+    def _send(self, steps: Sequence[_Step], progress: Progress, *, again: bool = False) -> None:
+        """Send one batch; one that is refused is halved until the faulty document stands alone."""
+        if not steps:
+            return
+        for step in steps:
+            self._outcome.sent[key_of(step.action)] = step.action
+        try:
+            applied = self._repo.apply([s.write for s in steps], swap_commit=self._commit.cid)
+        except SwapRefused:
+            raise
+        except RepoRefused as error:
+            self._refused(steps, progress, error, again=again)
+            return
+        self._commit = applied.commit
+        self._outcome.commits += 1
+        for step, cid in zip(steps, applied.cids, strict=True):
+            self._compare(step, cid)
+        progress.advance(len(steps))
+
+    def _refused(
+        self, steps: Sequence[_Step], progress: Progress, error: RepoRefused, *, again: bool
+    ) -> None:
+        if error.name == "BlobNotFound" and not again:
+            there = self._uploaded_anew(steps, progress)
+            progress.advance(len(steps) - len(there))
+            self._send(there, progress, again=True)
+        elif len(steps) == 1:
+            self._outcome.fail(steps[0].action, error.message)
+            progress.advance()
+        else:
+            middle = len(steps) // 2
+            self._send(steps[:middle], progress)
+            self._send(steps[middle:], progress)
+
+    def _uploaded_anew(self, steps: Sequence[_Step], progress: Progress) -> Sequence[_Step]:
+        """A blob that the repo held when it was asked, or was given, is gone."""
+        actions = [step.action for step in steps]
+        self._blobs.forget(actions)
+        there = {id(action) for action in self._blobs.upload(actions, progress)}
+        return [step for step in steps if id(step.action) in there]
+
+    def _one_by_one(
+        self, actions: Iterable[Pending], progress: Progress, stop: Callable[[], bool]
+    ) -> None:
+        overtaken: SwapRefused | None = None
+        for action in actions:
+            if stop():
+                return
+            try:
+                for step in self._prepared([_step(action)], progress):
+                    self._send_one(step, progress)
+            except SwapRefused as error:  # the others don't depend on it
+                overtaken = error
+            progress.advance()
+        if overtaken:
+            raise overtaken
+
+    def _send_one(self, step: _Step, progress: Progress, *, again: bool = False) -> None:
+        self._outcome.sent[key_of(step.action)] = step.action
+        try:
+            cid = self._repo.apply_one(step.write)
+        except SwapRefused:
+            raise
+        except RepoRefused as error:
+            if error.name == "BlobNotFound" and not again:
+                for ready in self._uploaded_anew([step], progress):
+                    self._send_one(ready, progress, again=True)
+            else:
+                self._outcome.fail(step.action, error.message)
+            return
+        self._outcome.commits += 1
+        self._compare(step, cid)
+
+    def _compare(self, step: _Step, cid: str | None) -> None:
+        if cid == step.cid:
+            self._outcome.succeed(step.action, step.entry)
+            return
+        message = f"{self._repo.name} answered {cid} for a record whose CID is {step.cid}"
+        self._outcome.fail(step.action, message)
+
+
+def _step(action: Pending) -> _Step:
+    match action:
+        case Create(record, rkey):
+            value = whole(record.value)
+            write: Write = CreateWrite(record.collection, rkey, value)
+        case Update(record, rkey, theirs):
+            value = whole(action.value)
+            write = UpdateWrite(record.collection, rkey, value, theirs.cid)
+        case Delete(entry, theirs):
+            return _Step(action, DeleteWrite(entry.collection, entry.rkey, theirs.cid), None)
+    return _Step(action, write, _entry(action, value))
+
+
+def _entry(action: Create | Update, value: dict[str, Value]) -> LockEntry:
+    return entry_of(action.record, action.rkey, value)

@@ -1,0 +1,144 @@
+"""What earlier runs left, and what this one leaves: lock, journal, backups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from publisher import lock
+from publisher.apply import Outcome, uri_of
+from publisher.backups import Backups, Kept
+from publisher.commands.judge import Checked
+from publisher.config import Config
+from publisher.data import blob_refs
+from publisher.errors import GuardStopped, RepoRefused
+from publisher.lock import Journal, Lock
+from publisher.plan import (
+    Action,
+    Delete,
+    Forget,
+    Keep,
+    LockEntry,
+    Pending,
+    State,
+    Unchanged,
+    Update,
+    entry_for,
+)
+from publisher.repo import Repo
+from publisher.spool import whole
+
+_DOWNLOADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The lock as it was read, its lines where they are this account's, and what was sent since."""
+
+    before: Lock = field(default_factory=Lock)
+    entries: Mapping[str, LockEntry] = field(default_factory=dict)
+    intents: Sequence[LockEntry] = ()
+
+
+def recall(config: Config, repo: Repo, *, allow_account: bool) -> Memory:
+    """Take over what earlier runs left. Raises GuardStopped when it is another account's."""
+    if config.settings.state == "none":
+        return Memory()
+    before = lock.load(config.root)
+    if before.did in {None, repo.did}:
+        return Memory(before, before.entries, lock.read_journal(config.root, repo.did))
+    if allow_account:
+        return Memory(before)
+    raise GuardStopped(
+        f"publisher.lock belongs to {before.did}, but {repo.name} is {repo.did}",
+        remedy="correct `repo`; or start anew for this account with --allow account",
+    )
+
+
+def state_of(checked: Sequence[Checked], memory: Memory) -> State:
+    """Return what earlier runs left, beside the files that are there now."""
+    held = frozenset(file.key for file in checked if file.status == "invalid")
+    present = frozenset(file.key for file in checked)
+    return State(memory.entries, memory.intents, held, present)
+
+
+def remember(
+    config: Config,
+    memory: Memory,
+    actions: Iterable[Action],
+    outcome: Outcome,
+    journal: Journal,
+) -> None:
+    """Write the lock when it changed, and take what it has now out of the journal.
+
+    What was sent and not answered, or is in conflict, stays there. Raises StateError.
+    """
+    gone, known = set(), dict(outcome.entries)
+    for action in actions:
+        match action:
+            case Unchanged(record):
+                known.setdefault(record.key, entry_for(action, memory.entries.get(record.key)))
+            case Keep(record, entry=entry):
+                known[record.key] = entry
+            case Forget(entry):
+                gone.add(entry.key)
+            case _:
+                pass
+    gone |= {key for key, written in outcome.written.items() if isinstance(written, Delete)}
+    places = {(entry.collection, entry.rkey) for entry in known.values()}
+    entries = {
+        key: entry
+        for key, entry in memory.entries.items()
+        if key not in gone and (entry.collection, entry.rkey) not in places
+    }
+    entries |= known
+    if entries != memory.before.entries or (entries and memory.before.did != journal.did):
+        lock.save(config.root, Lock(journal.did, entries))
+    journal.settle(known.values())
+
+
+@dataclass(frozen=True, slots=True)
+class WriteAhead:
+    """Puts on the disk what is about to be replaced, deleted and sent."""
+
+    repo: Repo
+    backups: Backups
+    journal: Journal
+
+    def __call__(self, actions: Sequence[Pending], entries: Sequence[LockEntry]) -> None:
+        """Keep what these actions replace, then what they write. Raises StateError, Repo…."""
+        replaced = [action for action in actions if isinstance(action, (Update, Delete))]
+        if replaced:
+            self._keep_blobs(replaced)
+            self.backups.keep(self._kept(action) for action in replaced)
+        if entries:
+            self.journal.write(entries)
+
+    def _kept(self, action: Update | Delete) -> Kept:
+        uri, cid, value = uri_of(action, self.repo.did), action.theirs.cid, action.theirs.value
+        if isinstance(action, Delete):
+            return Kept(uri, cid, whole(value), "delete", action.entry.path)
+        return Kept(uri, cid, whole(value), "update", action.record.path)
+
+    def _keep_blobs(self, actions: Sequence[Update | Delete]) -> None:
+        """Keep the blobs that may lose their last reference: the server deletes them then."""
+        released = {cid for action in actions for cid in _released(action)}
+        missing = sorted(cid for cid in released if not self.backups.has_blob(cid))
+        if not missing:
+            return
+        with ThreadPoolExecutor(_DOWNLOADS) as pool:
+            for cid, content in zip(missing, pool.map(self._blob, missing), strict=True):
+                if content is not None:
+                    self.backups.keep_blob(cid, content)
+
+    def _blob(self, cid: str) -> bytes | None:
+        try:
+            return self.repo.fetch_blob(cid)
+        except RepoRefused:  # it is gone or damaged there: nothing is lost that there was
+            return None
+
+
+def _released(action: Update | Delete) -> Iterator[str]:
+    after = set() if isinstance(action, Delete) else {b.cid for b in blob_refs(whole(action.value))}
+    return (str(b.cid) for b in blob_refs(whole(action.theirs.value)) if b.cid not in after)

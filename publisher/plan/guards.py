@@ -1,0 +1,56 @@
+"""What a person should look at before it is done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from publisher.plan.actions import Action, Create, Delete, Orphan, Unchanged, Update
+
+GuardName = Literal["empty", "delete", "mass-update", "mass-create"]
+FEW = 5
+"""So many of anything need no guard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Why a plan stops; `remedy` is how it goes on."""
+
+    name: GuardName
+    message: str
+    remedy: str
+
+
+def guards(
+    actions: Sequence[Action], *, documents: int, locked: int, unclaimed: int
+) -> list[Guard]:
+    """Return what stands in the way of a plan.
+
+    `documents` are those that are there (invalid ones and drafts too), `locked` the lines of the
+    lock, `unclaimed` the records of the same collections that belong to no document.
+    """
+    creates = sum(isinstance(action, Create) for action in actions)
+    updates = sum(isinstance(action, Update) for action in actions)
+    unchanged = sum(isinstance(action, Unchanged) for action in actions)
+    deletes = sum(isinstance(action, Delete) for action in actions)
+    known = deletes + sum(isinstance(a, (Orphan, Update, Unchanged)) for a in actions)
+    found: list[Guard] = []
+    if deletes and not documents:
+        found.append(_guard("empty", f"there is no document any more: {deletes:,} would go"))
+    elif deletes > max(FEW, known // 10):
+        found.append(_guard("delete", f"{deletes:,} of {known:,} records would be deleted"))
+    if updates > max(FEW, (updates + unchanged) // 2):
+        words = f"{updates:,} of {updates + unchanged:,} published documents would be updated"
+        found.append(_guard("mass-update", words))
+    if not locked and unclaimed and creates > max(FEW, documents // 2):
+        words = (
+            f"{creates:,} of {documents:,} documents would be created, and the repo has "
+            f"{unclaimed:,} records that belong to none"
+        )
+        found.append(_guard("mass-create", words))
+    return found
+
+
+def _guard(name: GuardName, message: str) -> Guard:
+    return Guard(name, message, f"look at `publisher status`; if it is right: --allow {name}")

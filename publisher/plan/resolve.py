@@ -1,0 +1,69 @@
+"""What the user wished, applied to what the plan leaves open. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import replace
+
+from publisher import data
+from publisher.data import Value
+from publisher.plan.actions import (
+    Action,
+    Adopt,
+    Conflict,
+    Create,
+    Delete,
+    Keep,
+    Orphan,
+    RemoteChanged,
+    RemoteDeleted,
+    Update,
+    Wishes,
+)
+from publisher.plan.decide import entry_of
+from publisher.record import Record
+from publisher.repo import RemoteRecord
+from publisher.syntax import Rkey
+
+
+def resolve(
+    actions: Iterable[Action], wishes: Wishes, *, sites: Container[Value], prunes: bool = True
+) -> list[Action]:
+    """Return the actions with the user's wishes carried out.
+
+    Only records of `sites` are pruned, and none unless `prunes`: not while a document is invalid.
+    """
+    prune = wishes.prune and prunes
+    return [_resolved(action, wishes, sites, prune=prune) for action in actions]
+
+
+def _resolved(action: Action, wishes: Wishes, sites: Container[Value], *, prune: bool) -> Action:
+    match action:
+        case Adopt(record, rkey, theirs, cid, changed) if wishes.adopt:
+            return Update(record, rkey, theirs, cid, changed)
+        case RemoteChanged(record, rkey, theirs, changed) if record.path in wishes.force:
+            return _update(record, rkey, theirs, changed)
+        case RemoteDeleted(record, rkey) if wishes.recreate:
+            return Create(record, rkey)
+        case Conflict(record, rkey):
+            return _decided(action, record, rkey, wishes) if rkey else action
+        case Orphan(entry, theirs, changed) if prune and theirs.value.get("site") in sites:
+            return Delete(entry, theirs) if not changed or entry.path in wishes.force else action
+        case _:
+            return action
+
+
+def _decided(action: Conflict, record: Record, rkey: Rkey, wishes: Wishes) -> Action:
+    if action.theirs and record.path in wishes.force:
+        return _update(record, rkey, action.theirs, action.changed)
+    if action.deleted and wishes.recreate:
+        return Create(record, rkey)
+    if (action.theirs or action.deleted) and record.path in wishes.keep:
+        entry = entry_of(record, rkey, record.value)
+        cid = action.theirs.cid if action.theirs else entry.cid
+        return Keep(record, rkey, replace(entry, cid=cid))
+    return action
+
+
+def _update(record: Record, rkey: Rkey, theirs: RemoteRecord, changed: tuple[str, ...]) -> Update:
+    return Update(record, rkey, theirs, data.record_cid(record.merged(theirs.value)), changed)
