@@ -58,7 +58,7 @@ class Answers(httpx.BaseTransport):
                 self._heard(request.url.path, answer.status_code, answer.headers)
                 if not answer.is_success:
                     raise self._refusal(answer)
-                for part in answer.iter_raw():
+                for part in answer.iter_bytes():
                     write(part)
             finally:
                 answer.close()
@@ -87,7 +87,7 @@ class Answers(httpx.BaseTransport):
 
 def _beginning(answer: httpx.Response) -> bytes:
     body = b""
-    for part in answer.iter_raw():
+    for part in answer.iter_bytes():
         body += part
         if len(body) > _REFUSAL:
             break
