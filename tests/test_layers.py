@@ -23,7 +23,7 @@ LAYERS = (
     {"documents"},
     {"record"},
     {"plan", "quality"},
-    {"apply", "archive", "backups", "config", "credentials", "lock"},
+    {"apply", "archive", "backups", "config", "credentials", "lock", "mirror"},
     {"transport"},
     {"identity"},
     {"folder", "pds"},
