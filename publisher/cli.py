@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
+_INTERRUPTED = 130
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -539,6 +541,9 @@ def main() -> None:
     gc.set_threshold(1_000_000)  # many values and hardly a cycle: looking for one is a tenth of all
     status = _run()
     gc.freeze()  # nor at the exit
+    if status == _INTERRUPTED and threading.active_count() > 1:
+        sys.stdout.flush()
+        os._exit(status)  # a thread that waits for a server would keep the process
     sys.exit(status)
 
 
@@ -552,7 +557,7 @@ def _run() -> int:
         return 2
     except (click.Abort, KeyboardInterrupt):
         print("interrupted; run it again to go on", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
     except PublisherError as error:
         from publisher.terminal import show_error
 

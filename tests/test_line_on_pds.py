@@ -254,20 +254,21 @@ def test_a_did_document_that_points_elsewhere_gets_no_write(
     assert writes(pds) == 0
 
 
-def test_a_lost_answer_is_settled_by_the_next_run(
-    pds: ReferencePds, account: Account, tmp_path: Path
+@pytest.mark.parametrize(("number", "call"), [(2, "putRecord"), (9, "applyWrites")])
+def test_a_lost_answer_is_settled_by_reading(
+    number: int, call: str, pds: ReferencePds, account: Account, tmp_path: Path
 ) -> None:
     site = site_on(pds, account, tmp_path / "site")
-    for number in range(5):
-        site.write(f"{number}.md")
-    pds.faults([{"match": "applyWrites", "after": True}])
+    for name in range(number):
+        site.write(f"{name}.md")
+    pds.faults([{"match": call, "after": True}])
 
-    lost = publisher(site, "publish", password=account.app_password)
+    lost = report_of(publisher(site, "publish", "--json", password=account.app_password))
     found = report_of(publisher(site, "publish", "--json", password=account.app_password))
 
-    assert lost.returncode == 2
-    assert found["counts"] == {"unchanged": 5}
-    assert pds.stats().count("com.atproto.repo.applyWrites") == 1
+    assert lost["counts"] == {"create": number}
+    assert found["counts"] == {"unchanged": number}
+    assert pds.stats().count("com.atproto.repo.applyWrites") == (call == "applyWrites")
 
 
 def test_login_keeps_a_password_that_works_and_logout_removes_it(
@@ -320,7 +321,7 @@ def test_a_rate_limit_stops_with_75_and_the_next_run_goes_on(
     site.write("a.md")
     limit = {"retry-after": "3600"}
     pds.faults(
-        [{"match": "applyWrites", "status": 429, "error": "RateLimitExceeded", "headers": limit}]
+        [{"match": "putRecord", "status": 429, "error": "RateLimitExceeded", "headers": limit}]
     )
 
     stopped = publisher(site, "publish", "--max-wait", "1", password=account.app_password)
@@ -332,23 +333,54 @@ def test_a_rate_limit_stops_with_75_and_the_next_run_goes_on(
     assert "1 created" in again.stdout
 
 
-def test_an_interrupt_ends_with_130_and_loses_nothing(
+def interrupted(
+    site: Site, pds: ReferencePds, account: Account, call: str, times: int
+) -> subprocess.CompletedProcess[str]:
+    """Publish, and press Ctrl-C so many times once the first call has reached the server."""
+    process = start("publish", folder=site.root, password=account.app_password)
+    while not pds.stats().count(f"com.atproto.repo.{call}"):
+        assert process.poll() is None
+        time.sleep(0.05)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    output, errors = process.communicate(timeout=30)
+    return subprocess.CompletedProcess([], process.returncode, output, errors)
+
+
+def test_an_interrupt_lets_the_request_in_flight_end_and_says_what_is_done(
     pds: ReferencePds, account: Account, tmp_path: Path
 ) -> None:
     site = site_on(pds, account, tmp_path / "site")
     site.write("a.md")
-    pds.faults([{"match": "applyWrites", "hang": True}])
-    process = start("publish", folder=site.root, password=account.app_password)
-    while not pds.stats().count("com.atproto.repo.applyWrites"):
-        assert process.poll() is None
-        time.sleep(0.05)
+    site.write("b.md")
+    pds.faults([{"match": "putRecord", "delayMs": 2000}])
 
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    done = interrupted(site, pds, account, "putRecord", 1)
 
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    assert "1 created" in publisher(site, "publish", password=account.app_password).stdout
+    assert done.returncode == 130, done.stderr
+    assert "create    a.md" in done.stdout
+    assert "pending   b.md" in done.stdout
+    assert "Traceback" not in done.stderr
+    again = publisher(site, "publish", password=account.app_password).stdout
+    assert "1 created, 1 unchanged" in again
+
+
+@pytest.mark.parametrize(("number", "call"), [(1, "putRecord"), (9, "applyWrites")])
+def test_a_second_interrupt_waits_for_nothing_and_loses_nothing(
+    number: int, call: str, pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    site = site_on(pds, account, tmp_path / "site")
+    for name in range(number):
+        site.write(f"{name}.md")
+    pds.faults([{"match": call, "hang": True}])
+
+    done = interrupted(site, pds, account, call, 2)
+
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    again = publisher(site, "publish", password=account.app_password).stdout
+    assert f"{number} created" in again
 
 
 @pytest.mark.parametrize("moment", ["applyWrites", "uploadBlob"])

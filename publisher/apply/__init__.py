@@ -3,5 +3,6 @@
 from publisher.apply.applier import Applier, Keep
 from publisher.apply.blobs import Blobs, lost_blob
 from publisher.apply.outcome import Outcome, key_of, uri_of
+from publisher.apply.threads import threads
 
-__all__ = ["Applier", "Blobs", "Keep", "Outcome", "key_of", "lost_blob", "uri_of"]
+__all__ = ["Applier", "Blobs", "Keep", "Outcome", "key_of", "lost_blob", "threads", "uri_of"]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from publisher.apply.blobs import Blobs
 from publisher.apply.outcome import Outcome, key_of
+from publisher.apply.threads import threads
 from publisher.data import Value
 from publisher.errors import RepoRefused, SwapRefused
 from publisher.plan import Create, Delete, LockEntry, Pending, Update, entry_of
@@ -82,7 +83,7 @@ class Applier:
         self, actions: Sequence[Pending], progress: Progress, stop: Callable[[], bool]
     ) -> None:
         on_its_way: Future[None] | None = None
-        with ThreadPoolExecutor(1) as sender:
+        with threads(1) as sender:
             for batch in self._cut(actions):
                 ready = self._prepared(batch, progress)
                 if on_its_way:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from publisher.apply.outcome import Outcome
+from publisher.apply.threads import threads
 from publisher.data import RAW, Cid
 from publisher.documents import Blob
 from publisher.errors import RepoRefused
@@ -60,17 +60,14 @@ class Blobs:
 
     def _upload_all(self, blobs: Sequence[Blob], progress: Progress) -> dict[Cid, str]:
         refused: dict[Cid, str] = {}
-        with ThreadPoolExecutor(UPLOADS) as pool:
-            try:
-                for blob, reason in zip(blobs, pool.map(self._upload_one, blobs), strict=True):
-                    if reason:
-                        refused[blob.cid] = reason
-                    else:
-                        self.held.add(str(blob.cid))
-                        self._outcome.uploaded.add(str(blob.cid))
-                        progress.blob()
-            finally:
-                pool.shutdown(cancel_futures=True)  # after an error, those that wait aren't begun
+        with threads(UPLOADS) as pool:
+            for blob, reason in zip(blobs, pool.map(self._upload_one, blobs), strict=True):
+                if reason:
+                    refused[blob.cid] = reason
+                else:
+                    self.held.add(str(blob.cid))
+                    self._outcome.uploaded.add(str(blob.cid))
+                    progress.blob()
         return refused
 
     def _upload_one(self, blob: Blob) -> str | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from publisher import lock
-from publisher.apply import Outcome, uri_of
+from publisher.apply import Outcome, threads, uri_of
 from publisher.backups import Backups, Kept
 from publisher.commands.judge import Checked
 from publisher.config import Config
@@ -127,7 +126,7 @@ class WriteAhead:
         missing = sorted(cid for cid in released if not self.backups.has_blob(cid))
         if not missing:
             return
-        with ThreadPoolExecutor(_DOWNLOADS) as pool:
+        with threads(_DOWNLOADS) as pool:
             for cid, content in zip(missing, pool.map(self._blob, missing), strict=True):
                 if content is not None:
                     self.backups.keep_blob(cid, content)
