@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from typing import TypeAlias
 
 from publisher import data, syntax
-from publisher.data import Value
+from publisher.data import DAG_CBOR, Cid, Value
 from publisher.documents import DOCUMENT, Blob, Document
 from publisher.findings import Finding
+from publisher.spool import outline, whole
 from publisher.syntax import AtUri, Did, Nsid, Rkey
 
 MAX_BYTES = 950_000
@@ -23,29 +24,55 @@ CONTENT_TYPES = frozenset({"at.markpub.markdown"})
 SALTS = range(8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_Rest: TypeAlias = tuple[frozenset[str], tuple[Blob, ...], Rkey | None, AtUri | None]
+Packed: TypeAlias = tuple[tuple[bytes, dict[str, Value]], str, tuple[str, str, Nsid], _Rest]
+"""A record on its way from another process: its block and outline, its CID, all else."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What a document wants the repo to hold.
 
     `key` names it in the lock and in its rkey: the place of its file, or `id:` and its id.
-    `value` holds every field that the document decides; `owned` names these and those that it
-    decides to leave out.
+    `value` holds every field that the document decides, and may lie on the disk; `owned` names
+    these and those that it decides to leave out.
     """
 
     key: str
     path: str
     collection: Nsid
-    value: dict[str, Value]
+    value: Mapping[str, Value]
     owned: frozenset[str]
     blobs: tuple[Blob, ...] = ()
     rkey: Rkey | None = None
     at_uri: AtUri | None = None
+    _cid: str | None = field(default=None, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def cid(self) -> str:
-        """The CID of the value as it stands, without fields of others."""
-        return data.record_cid(self.value)
+        """The CID of the value as it stands, without fields of others; computed once."""
+        return self._cid or self._with_cid(data.record_cid(whole(self.value)))
+
+    def packed(self) -> Packed:
+        """Return the record as it goes to another process, where it is `unpacked`."""
+        value = whole(self.value)
+        block = data.encode(value)
+        cid = str(Cid.of(block, DAG_CBOR))
+        rest = (self.owned, self.blobs, self.rkey, self.at_uri)
+        return (block, outline(value)), cid, (self.key, self.path, self.collection), rest
+
+    @classmethod
+    def unpacked(cls, packed: Packed, value: Mapping[str, Value]) -> Record:
+        """Return the record; `value` is its block's, wherever that lies now."""
+        _, cid, named, (owned, blobs, rkey, at_uri) = packed
+        owned = _owned.setdefault(owned, owned)
+        record = cls(*named, value, owned, blobs, rkey, at_uri)
+        record._with_cid(cid)
+        return record
+
+    def _with_cid(self, cid: str) -> str:
+        object.__setattr__(self, "_cid", cid)
+        return cid
 
     @property
     def site(self) -> Value:
@@ -54,25 +81,39 @@ class Record:
 
     def merged(self, theirs: Mapping[str, Value] | None) -> dict[str, Value]:
         """Return what to write over `theirs`: our fields from here, all others from there."""
+        ours = whole(self.value)
         if theirs is None:
-            return self.value
-        owned = self.owned_over(theirs)
+            return ours
+        theirs = whole(theirs)
+        owned = self._owned_over(theirs, ours)
         foreign = {name: item for name, item in theirs.items() if name not in owned}
-        return foreign | {name: item for name, item in self.value.items() if name in owned}
+        return foreign | {name: item for name, item in ours.items() if name in owned}
 
     def owned_over(self, theirs: Mapping[str, Value]) -> frozenset[str]:
         """Return the owned fields; `content` of a type that we don't write is never ours."""
-        content = theirs.get("content")
+        return self._owned_over(theirs, self.value)
+
+    def _owned_over(self, theirs: Mapping[str, Value], ours: Mapping[str, Value]) -> frozenset[str]:
         if self.collection != DOCUMENT or "content" not in theirs:
             return self.owned
-        name = content.get("$type") if isinstance(content, dict) else None
-        ours = self.value.get("content")
-        same = isinstance(ours, dict) and ours.get("$type") == name
-        return self.owned if name in CONTENT_TYPES or same else self.owned - {"content"}
+        kind = _type(theirs["content"])
+        if kind in CONTENT_TYPES or (kind is not None and kind == _type(ours.get("content"))):
+            return self.owned
+        return self.owned - {"content"}
+
+
+_owned: dict[frozenset[str], frozenset[str]] = {}
+"""Most records own the same fields; those that come from other processes share them again."""
+
+
+def _type(content: Value) -> str | None:
+    name = content.get("$type") if isinstance(content, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def owned_cid(value: Mapping[str, Value], fields: Iterable[str]) -> str:
     """Return the CID of just these fields of a record, as far as it has them."""
+    value = whole(value)
     return data.record_cid({name: value[name] for name in sorted(fields) if name in value})
 
 

@@ -9,8 +9,10 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, ItemsView, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import Final, TypeGuard
 
 from publisher.data import Value, decode
 from publisher.errors import StateError
@@ -77,11 +79,7 @@ class StoredValue(Mapping[str, Value]):
     def _remember(self, value: Mapping[str, Value]) -> None:
         names = tuple(value)
         self._names = _names.setdefault(names, names)  # most records have the same fields
-        self._short = {
-            name: item
-            for name, item in value.items()
-            if isinstance(item, str) and len(item) <= _SHORT
-        }
+        self._short = {name: item for name, item in value.items() if _is_short(item)}
 
 
 def whole(value: Mapping[str, Value]) -> dict[str, Value]:
@@ -89,6 +87,15 @@ def whole(value: Mapping[str, Value]) -> dict[str, Value]:
     if isinstance(value, StoredValue):
         return value.load()
     return value if isinstance(value, dict) else dict(value)
+
+
+def outline(value: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the names of a value's fields with the short strings: what is kept in memory of it."""
+    return {name: item if _is_short(item) else None for name, item in value.items()}
+
+
+def _is_short(item: Value) -> TypeGuard[str]:
+    return isinstance(item, str) and len(item) <= _SHORT
 
 
 class Spool:
@@ -101,15 +108,26 @@ class Spool:
         self._lock = threading.Lock()
 
     def put(self, block: bytes, value: Mapping[str, Value] | None = None) -> StoredValue:
-        """Keep a record's block; `value` is what it holds, where that is known already.
+        """Keep a record's block; `value` is what it holds, or its outline, where that is known.
 
         Raises StateError when the disk is full.
         """
+        return self.put_all([(block, value)])[0]
+
+    def put_all(
+        self, blocks: Sequence[tuple[bytes, Mapping[str, Value] | None]]
+    ) -> list[StoredValue]:
+        """Keep several blocks with a single write; as `put`."""
+        joined = b"".join([block for block, _ in blocks])
         with self._lock:
             start = self._end
-            self._write(block, start)
-            self._end += len(block)
-        return StoredValue(lambda: self._read(start, len(block)), value)
+            self._write(joined, start)
+            self._end += len(joined)
+        ends = accumulate((len(block) for block, _ in blocks), initial=start)
+        return [  # none of them holds on to its block
+            StoredValue(partial(self._read, at, len(block)), value)
+            for at, (block, value) in zip(ends, blocks, strict=False)
+        ]
 
     def _write(self, block: bytes, start: int) -> None:
         left, at = memoryview(block), start

@@ -16,12 +16,15 @@ from publisher import lexicon
 from publisher.commands.collect import collect, load_catalog, sources
 from publisher.commands.judge import Checked, Judge, _longest
 from publisher.config import Config, Settings
-from publisher.data import RAW, Cid, Value, to_plain
+from publisher.data import RAW, Cid, Value, record_cid, to_plain
+from publisher.documents import Source
 from publisher.errors import SourceError
 from publisher.findings import Finding
 from publisher.lexicon import Catalog
 from publisher.progress import Silent
+from publisher.record import Record
 from publisher.resources import bundled
+from publisher.spool import Spool, StoredValue, whole
 
 SITE = "https://alice.example"
 DATE = "2026-02-05T16:32:10Z"
@@ -532,8 +535,42 @@ def test_no_value_has_more_json_than_is_said_before_it_is_measured(value: Value)
 def test_results_are_the_same_in_another_process(catalog: Catalog) -> None:
     put("a.md", markdown(f"{HEAD}rkey: 3lzzzzzzzzz22\n"))
     put("b.md", markdown("titel: B\n"))
-    here = checked(catalog)
+    judge = Judge(config(), catalog, keep=False, with_cids=True)
+    here = collect(judge, sources(judge.config, []), Silent())
     assert pickle.loads(pickle.dumps(here)) == here  # noqa: S301  # our own
+
+
+def test_a_record_is_the_same_in_another_process_and_its_value_is_on_the_disk(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put("a.md", markdown(f"{HEAD}id: one\nrkey: 3lzzzzzzzzz22\n", "x" * 300))
+    context = sources(config(), [path])[0][1]
+    built = Judge(config(), catalog).file(Source(path, "a.md"), context).record
+    assert built
+    cid = record_cid(whole(built.value))
+
+    packed = pickle.loads(pickle.dumps(built.packed()))  # noqa: S301  # our own
+    (value,) = Spool().put_all([packed[0]])
+    there = Record.unpacked(packed, value)
+
+    assert there == built
+    monkeypatch.setattr("publisher.data.record_cid", None)  # it is known
+    assert there.cid == cid
+
+
+def test_of_a_collected_record_only_short_strings_stay_in_memory(catalog: Catalog) -> None:
+    put("a.md", markdown(body="x" * 300))
+    kept = only(catalog).record
+    assert kept
+    assert isinstance(kept.value, StoredValue)
+    assert kept.value._short == {
+        "$type": "site.standard.document",
+        "title": "T",
+        "publishedAt": "2026-02-05T16:32:10.000Z",
+        "path": "/a",
+        "site": SITE,
+    }
+    assert kept.value["textContent"] == "x" * 300
 
 
 def test_a_uri_and_an_rkey_may_name_one_record(catalog: Catalog) -> None:

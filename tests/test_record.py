@@ -17,6 +17,7 @@ from publisher.documents import DOCUMENT, Document, Source
 from publisher.documents.model import MARKDOWN_OWNED
 from publisher.findings import Finding
 from publisher.record import SALTS, Record, build, derived_rkey, fingerprint, owned_cid
+from publisher.spool import StoredValue
 from publisher.syntax import Did, Nsid, tid_value
 
 DID = Did("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa")
@@ -136,6 +137,7 @@ LEAFLET: dict[str, Value] = {"$type": "pub.leaflet.content", "pages": []}
         (OURS, LEAFLET, LEAFLET),
         (OURS, {"no": "type"}, {"no": "type"}),
         (OURS, "text", "text"),
+        (OURS, {"$type": ["no name"]}, {"$type": ["no name"]}),
         (None, OLD, None),
         (None, LEAFLET, LEAFLET),
         (LEAFLET, LEAFLET, LEAFLET),
@@ -148,6 +150,24 @@ def test_content_is_ours_only_where_it_is_of_a_type_that_we_write(
     mine = record(content=ours) if ours is not None else record()
     there: dict[str, Value] = dict(VALUE) if theirs is None else {**VALUE, "content": theirs}
     assert mine.merged(there).get("content") == merged
+
+
+def test_values_on_the_disk_are_read_once_each_to_be_merged() -> None:
+    readings = []
+
+    def stored(value: dict[str, Value]) -> StoredValue:
+        return StoredValue(lambda: (readings.append(1), value)[1], value)
+
+    ours = stored({**VALUE, "content": OURS, "textContent": "x" * 300})
+    theirs = stored({**VALUE, "content": OLD, "textContent": "y" * 300})
+    mine = Record("k", "k", DOCUMENT, ours, MARKDOWN_OWNED)
+
+    assert mine.merged(theirs)["content"] == OURS
+    assert len(readings) == 2
+    assert owned_cid(theirs, {"content", "tags", "textContent"}) == owned_cid(
+        {"content": OLD, "textContent": "y" * 300}, {"content", "textContent"}
+    )
+    assert len(readings) == 3
 
 
 def test_a_json_record_without_content_leaves_every_content_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from publisher.data import Value, encode
 from publisher.errors import StateError
-from publisher.spool import Spool, StoredValue, whole
+from publisher.spool import Spool, StoredValue, outline, whole
 
 VALUE: dict[str, Value] = {"title": "On tides", "text": "x" * 1000, "tags": ["sea", None]}
 
@@ -51,6 +52,20 @@ def test_short_strings_and_names_are_kept_and_all_else_is_read_anew() -> None:
     assert readings == [1]
 
 
+def test_the_block_itself_is_not_kept_in_memory(spool: Spool) -> None:
+    block = encode(VALUE)
+    referred = sys.getrefcount(block)
+
+    stored = spool.put(block, outline(VALUE))
+
+    assert sys.getrefcount(block) == referred
+    assert stored == VALUE
+
+
+def test_an_outline_has_the_names_and_the_short_strings() -> None:
+    assert outline(VALUE) == {"title": "On tides", "text": None, "tags": None}
+
+
 def test_a_disk_without_room_is_an_error_with_a_remedy(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,5 +82,6 @@ def test_a_disk_without_room_is_an_error_with_a_remedy(
 def test_many_values_come_back_each_as_it_was(values: list[dict[str, Value]]) -> None:
     spool = Spool()
     stored = [spool.put(encode(value)) for value in values]
+    stored += spool.put_all([(encode(value), outline(value)) for value in values])
 
-    assert [whole(value) for value in stored] == values
+    assert [whole(value) for value in stored] == values * 2

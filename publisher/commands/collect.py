@@ -20,8 +20,9 @@ from publisher.lexicon import Catalog
 from publisher.lexicon.load import Loaded, catalog_of
 from publisher.lexicon.load import read as read_lexicons
 from publisher.progress import Progress
-from publisher.record import Record
+from publisher.record import Packed, Record
 from publisher.resources import bundled
+from publisher.spool import Spool
 
 Item = TypeVar("Item")
 
@@ -115,23 +116,21 @@ def collect(
     """
     progress.stage("reading", len(found))
     checked: list[Checked] = []
-    for piece in _judged(judge, found, progress):
-        checked += piece
-        progress.advance(len(piece))
+    spool = Spool() if judge.keep else None
+    for told in _judged(judge, found, progress):
+        files = found[len(checked) : len(checked) + len(told)]
+        checked += _heard([source for source, _ in files], told, spool)
+        progress.advance(len(told))
     return judge.among(_without_duplicates(checked, judge))
 
 
 def _judged(
     judge: Judge, found: Sequence[tuple[Source, Context]], progress: Progress
-) -> Iterator[list[Checked]]:
+) -> Iterator[list[_Told]]:
     if len(found) <= _ALONE:
-        yield from ([judge.file(source, context)] for source, context in found)
-        return
+        return ([_told(judge.file(source, context))] for source, context in found)
     starts = range(0, len(found), _PIECE)
-    told = spread(_files, starts, progress, begin=partial(_set_work, judge, found))
-    for start, results in zip(starts, told, strict=True):
-        named = zip(found[start : start + _PIECE], results, strict=True)
-        yield [Checked(source.path, source.key, *rest) for (source, _), rest in named]
+    return spread(_files, starts, progress, begin=partial(_set_work, judge, found))
 
 
 def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -158,7 +157,7 @@ def the_judge() -> Judge:
 _found: list[tuple[Source, Context]] = []
 """All files, so that a piece of the work is only a number."""
 
-_Told: TypeAlias = tuple[Status, Record | None, tuple[Finding, ...], Claims | None, str | None]
+_Told: TypeAlias = tuple[Status, Packed | None, tuple[Finding, ...], Claims | None, str | None]
 """What is sent back of a file: its path and key are known here."""
 
 
@@ -169,8 +168,23 @@ def _set_work(judge: Judge, found: Sequence[tuple[Source, Context]]) -> None:
 
 def _files(start: int) -> list[_Told]:
     piece = _found[start : start + _PIECE]
-    files = (the_judge().file(source, context) for source, context in piece)
-    return [(file.status, file.record, file.findings, file.claims, file.cid) for file in files]
+    return [_told(the_judge().file(source, context)) for source, context in piece]
+
+
+def _told(file: Checked) -> _Told:
+    packed = file.record.packed() if file.record else None
+    return file.status, packed, file.findings, file.claims, file.cid
+
+
+def _heard(files: Sequence[Source], told: Sequence[_Told], spool: Spool | None) -> list[Checked]:
+    """Put together what was told of some files; their records' values go to the spool."""
+    packed = [record for _, record, *_ in told if record]
+    values = spool.put_all([block for block, *_ in packed]) if spool and packed else []
+    records = map(Record.unpacked, packed, values)
+    return [
+        Checked(file.path, file.key, status, next(records) if record else None, found, claims, cid)
+        for file, (status, record, found, claims, cid) in zip(files, told, strict=True)
+    ]
 
 
 def _without_duplicates(checked: list[Checked], judge: Judge) -> list[Checked]:
