@@ -46,33 +46,46 @@ class Record:
     blobs: tuple[Blob, ...] = ()
     rkey: Rkey | None = None
     at_uri: AtUri | None = None
-    _cid: str | None = field(default=None, init=False, repr=False, compare=False)
+    _cid: str = field(default="", init=False, repr=False, compare=False)
+    _size: int = field(default=0, init=False, repr=False, compare=False)
 
     @property
     def cid(self) -> str:
         """The CID of the value as it stands, without fields of others; computed once."""
-        return self._cid or self._with_cid(data.record_cid(whole(self.value)))
+        if not self._cid:
+            self._measure(data.encode(whole(self.value)))
+        return self._cid
+
+    @property
+    def size(self) -> int:
+        """How many bytes the record's block has; computed once."""
+        if not self._size:
+            self._measure(data.encode(whole(self.value)))
+        return self._size
 
     def packed(self) -> Packed:
         """Return the record as it goes to another process, where it is `unpacked`."""
         value = whole(self.value)
         block = data.encode(value)
-        cid = str(Cid.of(block, DAG_CBOR))
+        self._measure(block)
         rest = (self.owned, self.blobs, self.rkey, self.at_uri)
-        return (block, outline(value)), cid, (self.key, self.path, self.collection), rest
+        return (block, outline(value)), self._cid, (self.key, self.path, self.collection), rest
 
     @classmethod
     def unpacked(cls, packed: Packed, value: Mapping[str, Value]) -> Record:
         """Return the record; `value` is its block's, wherever that lies now."""
-        _, cid, named, (owned, blobs, rkey, at_uri) = packed
+        (block, _), cid, named, (owned, blobs, rkey, at_uri) = packed
         owned = _owned.setdefault(owned, owned)
         record = cls(*named, value, owned, blobs, rkey, at_uri)
-        record._with_cid(cid)
+        record._know(cid, len(block))
         return record
 
-    def _with_cid(self, cid: str) -> str:
+    def _measure(self, block: bytes) -> None:
+        self._know(str(Cid.of(block, DAG_CBOR)), len(block))
+
+    def _know(self, cid: str, size: int) -> None:
         object.__setattr__(self, "_cid", cid)
-        return cid
+        object.__setattr__(self, "_size", size)
 
     @property
     def site(self) -> Value:

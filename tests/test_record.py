@@ -152,11 +152,24 @@ def test_content_is_ours_only_where_it_is_of_a_type_that_we_write(
     assert mine.merged(there).get("content") == merged
 
 
+def test_cid_and_size_are_those_of_the_block_whatever_is_asked_first() -> None:
+    block = data.encode({**VALUE, "site": SITE})
+    cid = str(data.Cid.of(block, data.DAG_CBOR))
+    one, other = record(), record()
+    assert (one.size, one.cid) == (len(block), cid)
+    assert (other.cid, other.size) == (cid, len(block))
+    assert replace(one, value={}).size == 1
+
+
 def test_values_on_the_disk_are_read_once_each_to_be_merged() -> None:
     readings = []
 
     def stored(value: dict[str, Value]) -> StoredValue:
-        return StoredValue(lambda: (readings.append(1), value)[1], value)
+        def load() -> dict[str, Value]:
+            readings.append(value)
+            return value
+
+        return StoredValue(load, value)
 
     ours = stored({**VALUE, "content": OURS, "textContent": "x" * 300})
     theirs = stored({**VALUE, "content": OLD, "textContent": "y" * 300})
