@@ -1,5 +1,7 @@
 """Where the app password comes from: environment, keyring, prompt; and where it is kept.
 
+Beside an app password in the keyring lies the session that was made with it.
+
 keyring is imported when it is needed: it takes 83 ms, and most commands never ask for a password.
 """
 
@@ -101,13 +103,14 @@ def find(
 def store(did: Did, secret: Secret) -> None:
     """Keep an app password in the keyring, and make sure that it is there.
 
-    Raises CredentialError.
+    The session of the one before goes. Raises CredentialError.
     """
     with _keyring_errors(f"the app password of {did} can't be stored"):
         import keyring
 
         keyring.set_password(SERVICE, did, secret.reveal())
         kept = keyring.get_password(SERVICE, did)
+        _remove(_session_of(did))
     if kept != secret.reveal():
         raise CredentialError(
             f"the keyring accepted the app password of {did} and forgot it",
@@ -116,16 +119,49 @@ def store(did: Did, secret: Secret) -> None:
 
 
 def forget(did: Did) -> bool:
-    """Remove an app password from the keyring; False if there was none.
+    """Remove an app password and its session from the keyring; False if there was no password.
 
     Raises CredentialError.
     """
     with _keyring_errors(f"the app password of {did} can't be removed"):
-        import keyring
+        _remove(_session_of(did))
+        return _remove(did)
 
-        if keyring.get_password(SERVICE, did) is None:
-            return False
-        keyring.delete_password(SERVICE, did)
+
+def kept_session(did: Did) -> Secret | None:
+    """Return what `keep_session` kept, None where there is nothing or the keyring fails."""
+    try:
+        with _keyring_errors("nothing read"):
+            import keyring
+
+            text = keyring.get_password(SERVICE, _session_of(did))
+    except CredentialError as error:
+        _log.info("no session of %s: %s", did, error.message)
+        return None
+    return Secret(text) if text else None
+
+
+def keep_session(did: Did, session: Secret) -> None:
+    """Keep a session in the keyring for the next run; one that fails is no reason to stop."""
+    try:
+        with _keyring_errors("the session isn't kept"):
+            import keyring
+
+            keyring.set_password(SERVICE, _session_of(did), session.reveal())
+    except CredentialError as error:
+        _log.info("%s: %s", did, error.message)
+
+
+def _session_of(did: Did) -> str:
+    return f"{did} session"
+
+
+def _remove(user: str) -> bool:
+    import keyring
+
+    if keyring.get_password(SERVICE, user) is None:
+        return False
+    keyring.delete_password(SERVICE, user)
     return True
 
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 import publisher
-from publisher.credentials import Secret
+from publisher.credentials import AppPassword, Secret
 from publisher.data import RAW, Cid, Value, blob_cid, record_cid
 from publisher.errors import (
     CredentialError,
@@ -404,7 +404,7 @@ def server_that(
         repo = PdsRepo(
             Identity(ALICE, None, server.url, lambda: document),
             transport=transport_for(server.url),
-            credentials=lambda: Secret(password),
+            credentials=lambda: AppPassword(Secret(password), "prompt"),
         )
         yield repo
         repo.close()
@@ -595,7 +595,7 @@ def test_a_server_that_is_not_there(waits: list[float]) -> None:
     repo = PdsRepo(
         Identity(ALICE, None, url, lambda: document),
         transport=transport_for(url),
-        credentials=lambda: Secret("abcd-efgh-ijkl-mnop"),
+        credentials=lambda: AppPassword(Secret("abcd-efgh-ijkl-mnop"), "prompt"),
     )
     with pytest.raises(
         RepoUnavailable, match=r"127\.0\.0\.1:\d+ didn't answer .*can't be"

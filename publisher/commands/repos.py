@@ -83,7 +83,7 @@ def open_pds(target: Target, prompt: Prompt, *, max_wait: float = 60.0) -> PdsRe
     return PdsRepo(
         found,
         transport=guarded,
-        credentials=lambda: credentials.find(found.did, found.handle, prompt=prompt).secret,
+        credentials=lambda: credentials.find(found.did, found.handle, prompt=prompt),
         max_wait=max_wait,
     )
 
