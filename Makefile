@@ -26,6 +26,7 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/validators.py
 	$(BIN)/python benchmarks/folder.py
 	$(BIN)/python benchmarks/jsonl.py
+	$(BIN)/python benchmarks/publish.py
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m tests.fuzz

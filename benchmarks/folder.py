@@ -61,10 +61,10 @@ def main() -> None:
 
 def write_site(folder: Path, kind: str, documents: int) -> int:
     """Write publisher.toml and the documents; return how many bytes these have."""
-    settings = f'repo = "folder:./repo"\nsite = "{SITE}"\ndocuments = "content"\n'
-    (folder / "publisher.toml").write_text(settings, "utf-8")
     for number in range(FOLDERS):
         (folder / f"content/{number:02}").mkdir(parents=True)
+    settings = f'repo = "folder:./repo"\nsite = "{SITE}"\ndocuments = "content"\n'
+    (folder / "publisher.toml").write_text(settings, "utf-8")
     suffix, document = (".md", markdown) if kind == "markdown" else (".json", indented)
     size = 0
     for number in range(documents):

@@ -51,16 +51,12 @@ def lines(count: int) -> Iterator[bytes]:
 
 def measure(path: Path, count: int) -> None:
     """Run the command, and print its seconds and the most memory seen."""
-    largest = together = 0
     start = time.perf_counter()
     program = [sys.executable, "-m", "publisher", "validate", path.name]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
     with subprocess.Popen(program, cwd=path.parent, env=environment, stdout=pipe) as process:
-        while process.poll() is None:
-            sizes = [resident(pid) for pid in family(process.pid)]
-            largest, together = max(largest, *sizes, 0), max(together, sum(sizes))
-            time.sleep(0.1)
+        largest, together = watch(process)
         told = process.stdout.read().decode() if process.stdout else ""
     seconds = time.perf_counter() - start
     assert told == f"{count:,} valid\n", told
@@ -69,6 +65,16 @@ def measure(path: Path, count: int) -> None:
     print(
         f"{count:9,} records, {size}: {seconds:6.1f} s, {count / seconds:,.0f} a second; {memory}"
     )
+
+
+def watch(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """Wait for a process; return the most KiB seen in one of its family, and in all together."""
+    largest = together = 0
+    while process.poll() is None:
+        sizes = [resident(pid) for pid in family(process.pid)]
+        largest, together = max(largest, *sizes, 0), max(together, sum(sizes))
+        time.sleep(0.1)
+    return largest, together
 
 
 def family(pid: int) -> Iterator[int]:

