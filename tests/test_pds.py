@@ -497,22 +497,36 @@ def listing(*pages: dict[str, object]) -> Callable[[Seen], Answer]:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "kind", "says"),
+    ("wrong", "says"),
     [
-        ({"cid": CID}, RepoRefused, "isn't what its CID says"),
-        ({"value": {"$type": NOTE, "n": 1.5}}, RepoRefused, "is no record of the data model: /n"),
-        ({"value": {"$link": record_cid({})}}, RepoRefused, "is no record of the data model"),
-        ({"uri": f"at://{ALICE}/com.example.other/a"}, RepoUnavailable, "listed at://"),
-        ({"uri": f"at://did:plc:x/{NOTE}/a"}, RepoUnavailable, "listed at://"),
-        ({"uri": f"at://{ALICE}/{NOTE}/a b"}, RepoUnavailable, "whose record key"),
-        ({"value": []}, RepoUnavailable, "unreadable"),
+        ({"cid": CID}, "isn't what its CID says"),
+        ({"value": {"$type": NOTE, "n": 1.5}}, "is no record of the data model: /n"),
+        ({"value": {"$link": record_cid({})}}, "is no record of the data model"),
     ],
 )
-def test_a_record_that_is_not_what_it_says_is_refused(
-    wrong: dict[str, object], kind: type[PublisherError], says: str
+def test_a_record_that_is_not_what_it_says_is_named_and_the_others_are_read(
+    wrong: dict[str, object], says: str
 ) -> None:
+    page: dict[str, object] = {"records": [{**record("a"), **wrong}, record("b")]}
+    with server_that(listing(page)) as repo:
+        snapshot = repo.read([NOTE])
+    assert list(snapshot.records[NOTE]) == ["b"]
+    assert list(snapshot.unreadable) == [(NOTE, "a")]
+    assert says in snapshot.unreadable[NOTE, Rkey("a")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"uri": f"at://{ALICE}/com.example.other/a"}, "listed at://"),
+        ({"uri": f"at://did:plc:x/{NOTE}/a"}, "listed at://"),
+        ({"uri": f"at://{ALICE}/{NOTE}/a b"}, "whose record key"),
+        ({"value": []}, "unreadable"),
+    ],
+)
+def test_a_listing_that_makes_no_sense_is_an_error(wrong: dict[str, object], says: str) -> None:
     page: dict[str, object] = {"records": [{**record("a"), **wrong}]}
-    with server_that(listing(page)) as repo, pytest.raises(kind, match=says):
+    with server_that(listing(page)) as repo, pytest.raises(RepoUnavailable, match=says):
         repo.read([NOTE])
 
 
