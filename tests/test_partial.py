@@ -72,7 +72,7 @@ def read(old: Items, new: Items, wanted: Sequence[str], lost: Cid | None = None)
     """Read what `wanted` hold in the new tree, from the nodes that the old one hadn't."""
     before, (root, after) = nodes(old)[1], nodes(new)
     blocks = {cid: block for cid, block in after.items() if cid not in before and cid != lost}
-    return walk_part(root, blocks, wanted, old=of(wanted, old), fetch=Server(after))
+    return walk_part(root, blocks.get, wanted, old=of(wanted, old), fetch=Server(after))
 
 
 @given(trees, changes, collections)
@@ -108,7 +108,7 @@ def test_where_nothing_can_be_fetched_it_is_the_truth_or_an_error(
     kept = data.draw(st.sets(st.sampled_from(sorted(after))))
     blocks = {cid: after[cid] for cid in kept}
     try:
-        part = walk_part(root, blocks, wanted, old=of(wanted, old), fetch=nothing)
+        part = walk_part(root, blocks.get, wanted, old=of(wanted, old), fetch=nothing)
     except MissingBlock:
         event("missing")
     else:
@@ -122,7 +122,7 @@ def test_wrong_memories_of_the_older_tree_change_nothing(
 ) -> None:
     before, (root, after) = nodes(old)[1], nodes(new)
     blocks = {cid: block for cid, block in after.items() if cid not in before}
-    part = walk_part(root, blocks, wanted, old=of(wanted, wrong), fetch=Server(after))
+    part = walk_part(root, blocks.get, wanted, old=of(wanted, wrong), fetch=Server(after))
     assert part.items == of(wanted, new)
 
 
@@ -131,11 +131,11 @@ def test_with_its_edges_kept_nothing_is_fetched_while_keys_only_come(
     old: Items, change: Items, wanted: list[str]
 ) -> None:
     root, held = nodes(old)
-    edges = walk_part(root, held, wanted, old={}, fetch=nothing).edges
+    edges = walk_part(root, held.get, wanted, old={}, fetch=nothing).edges
     new = old | change
     root, after = nodes(new)
     blocks = {cid: block for cid, block in after.items() if cid not in held}
-    part = walk_part(root, {**edges, **blocks}, wanted, old=of(wanted, old), fetch=nothing)
+    part = walk_part(root, {**edges, **blocks}.get, wanted, old=of(wanted, old), fetch=nothing)
     assert part.items == of(wanted, new)
 
 
@@ -144,7 +144,7 @@ def test_where_all_is_known_nothing_is_fetched(old: Items, key: str) -> None:
     new = changed(old, {key: value(9)})
     before, (root, after) = nodes(old)[1], nodes(new)
     blocks = {cid: block for cid, block in after.items() if cid not in before}
-    assert walk_part(root, blocks, COLLECTIONS, old=old, fetch=nothing).items == new
+    assert walk_part(root, blocks.get, COLLECTIONS, old=old, fetch=nothing).items == new
 
 
 def test_a_key_that_went_with_the_higher_key_beside_it_is_not_taken_for_kept() -> None:
@@ -164,7 +164,7 @@ def test_few_nodes_are_fetched_beside_many_others() -> None:
     before, (root, after) = nodes(old)[1], nodes(new)
     server = Server(after)
     blocks = {cid: block for cid, block in after.items() if cid not in before}
-    part = walk_part(root, blocks, ["a.b.c"], old=ours, fetch=server)
+    part = walk_part(root, blocks.get, ["a.b.c"], old=ours, fetch=server)
     assert part.items == ours
     assert 0 < len(server.asked) < 10
 
@@ -173,7 +173,11 @@ def test_a_fetched_node_that_is_another_is_missing() -> None:
     root, held = nodes({KEYS[0]: value(1)})
     with pytest.raises(MissingBlock):
         walk_part(
-            root, {}, COLLECTIONS, old={}, fetch=lambda cids: dict.fromkeys(cids, held[root] + b"0")
+            root,
+            {}.get,
+            COLLECTIONS,
+            old={},
+            fetch=lambda cids: dict.fromkeys(cids, held[root] + b"0"),
         )
 
 
@@ -215,7 +219,7 @@ def malformed() -> Iterator[tuple[str, tuple[Cid, dict[Cid, bytes]]]]:
 def test_a_node_that_no_tree_has_is_an_error(says: str, tree: tuple[Cid, dict[Cid, bytes]]) -> None:
     root, blocks = tree
     with pytest.raises(ArchiveError, match=says):
-        walk_part(root, blocks, COLLECTIONS, old={}, fetch=nothing)
+        walk_part(root, blocks.get, COLLECTIONS, old={}, fetch=nothing)
 
 
 @given(trees)

@@ -4,7 +4,15 @@ Source: the AT Protocol repository specification (https://atproto.com/specs/repo
 of CAR version 1 (https://ipld.io/specs/transport/car/carv1/).
 """
 
-from publisher.archive.car import ArchiveError, Car, CarFile, MissingBlock, read_car, write_car
+from publisher.archive.car import (
+    ArchiveError,
+    Car,
+    CarFile,
+    MissingBlock,
+    read_blocks,
+    read_car,
+    write_car,
+)
 from publisher.archive.commit import (
     InvalidSignature,
     SignedCommit,
@@ -17,13 +25,14 @@ from publisher.archive.commit import (
     verify_signature,
 )
 from publisher.archive.mst import Tree, build_tree, key_depth, walk_tree
-from publisher.archive.partial import Part, walk_part
+from publisher.archive.partial import Get, Part, walk_part
 from publisher.archive.verify import VerifiedRepo, verify_car
 
 __all__ = [
     "ArchiveError",
     "Car",
     "CarFile",
+    "Get",
     "InvalidSignature",
     "MissingBlock",
     "Part",
@@ -35,6 +44,7 @@ __all__ = [
     "key_depth",
     "parse_commit",
     "parse_did_key",
+    "read_blocks",
     "read_car",
     "sign",
     "sign_commit",

@@ -54,6 +54,13 @@ def read_car(source: bytes | BinaryIO) -> Car:
     return Car(root, {cid: block for cid, block, _ in _sections(stream)})
 
 
+def read_blocks(source: bytes) -> dict[Cid, bytes]:
+    """Read the blocks of a CAR that may have any number of roots. Raises ArchiveError."""
+    stream = io.BytesIO(source)
+    _read_roots(stream)
+    return {cid: block for cid, block, _ in _sections(stream)}
+
+
 class CarFile(Mapping[Cid, bytes]):
     """The blocks of a CAR that lies in a file; all were hashed, none is kept in memory.
 
@@ -93,6 +100,13 @@ def _varint(number: int) -> bytes:
 
 
 def _read_header(stream: BinaryIO) -> Cid:
+    roots = _read_roots(stream)
+    if len(roots) != 1 or not isinstance(roots[0], Cid):
+        raise ArchiveError("the CAR hasn't exactly one root")
+    return roots[0]
+
+
+def _read_roots(stream: BinaryIO) -> list[Value]:
     size = _read_size(stream, _MAX_HEADER)
     if size is None:
         raise ArchiveError("the CAR is empty")
@@ -100,18 +114,14 @@ def _read_header(stream: BinaryIO) -> Cid:
         header = decode(_read(stream, size))
     except InvalidCbor as error:
         raise ArchiveError(f"the CAR's header is no DAG-CBOR: {error}") from error
-    return _root(header)
-
-
-def _root(header: Value) -> Cid:
     if not isinstance(header, dict) or header.keys() != {"roots", "version"}:
         raise ArchiveError("the CAR's header is not exactly roots and version")
     version, roots = header["version"], header["roots"]
     if version != 1 or isinstance(version, bool):
         raise ArchiveError("the CAR isn't version 1")
-    if not isinstance(roots, list) or len(roots) != 1 or not isinstance(roots[0], Cid):
-        raise ArchiveError("the CAR hasn't exactly one root")
-    return roots[0]
+    if not isinstance(roots, list):
+        raise ArchiveError("the CAR's roots are no list")
+    return roots
 
 
 def _sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes, int]]:

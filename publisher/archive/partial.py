@@ -19,6 +19,9 @@ from publisher.archive.mst import MAX_KEY, build_tree, full_key, key_depth, pars
 from publisher.data import DAG_CBOR, Cid, encode
 from publisher.syntax import check
 
+Get: TypeAlias = Callable[[Cid], bytes | None]
+"""Gives a node that is at hand; it was hashed."""
+
 Fetch: TypeAlias = Callable[[Sequence[Cid]], Mapping[Cid, bytes]]
 """Gets nodes from elsewhere, as many of them as there are; they are hashed here."""
 
@@ -48,7 +51,7 @@ class _Subtree:
 
 def walk_part(
     root: Cid,
-    blocks: Mapping[Cid, bytes],
+    get: Get,
     collections: Iterable[str],
     *,
     old: Mapping[str, Cid],
@@ -56,22 +59,22 @@ def walk_part(
 ) -> Part:
     """Return what `collections` hold in the tree below `root`; all of it is proven by `root`.
 
-    `blocks` have been hashed. `old` is what the collections held in an older tree, all of it;
+    `old` is what the collections held in an older tree, all of it;
     wrong or incomplete, it costs more to be fetched, and nothing else. Raises MissingBlock when
     nodes can't be got, ArchiveError for a tree that is none.
     """
-    return _Walk(blocks, collections, old, fetch).walk(root)
+    return _Walk(get, collections, old, fetch).walk(root)
 
 
 class _Walk:
     def __init__(
         self,
-        blocks: Mapping[Cid, bytes],
+        get: Get,
         collections: Iterable[str],
         old: Mapping[str, Cid],
         fetch: Fetch,
     ) -> None:
-        self._blocks = blocks
+        self._get = get
         self._fetch = fetch
         self._fetched: dict[Cid, bytes] = {}
         # '0' comes right after '/'
@@ -89,13 +92,13 @@ class _Walk:
                 subtree = waiting.pop()
                 if self._touches(subtree) and not self._open(subtree, waiting):
                     absent.append(subtree)
-            self._get(absent)
+            self._complete(absent)
             waiting = absent
         return Part(self._items, self._edges)
 
     def _open(self, subtree: _Subtree, waiting: list[_Subtree]) -> bool:
         """Take a subtree's own keys, and list what is below it; False if it is absent."""
-        block = self._blocks.get(subtree.cid) or self._fetched.get(subtree.cid)
+        block = self._get(subtree.cid) or self._fetched.get(subtree.cid)
         if block is None:
             return self._is_old(subtree)
         if not self._is_inside(subtree):
@@ -103,7 +106,7 @@ class _Walk:
         waiting.extend(self._children(subtree, block))
         return True
 
-    def _get(self, absent: Sequence[_Subtree]) -> None:
+    def _complete(self, absent: Sequence[_Subtree]) -> None:
         if not absent:
             return
         found = self._fetch([subtree.cid for subtree in absent])
