@@ -117,10 +117,15 @@ class Login:
             return self._session
 
     def _opened(self) -> Session:
-        password = self._find()
+        password = self._found()
         self._keeps = password.source == "keyring"
         kept = self._kept() if self._keeps else None
         return self._resumed(kept) if kept else self._created(password)
+
+    def _found(self) -> AppPassword:
+        password = self._find()
+        self._xrpc.hide(password.secret.reveal())
+        return password
 
     def _kept(self) -> Kept | None:
         """Return the session of an earlier run, if it belongs to this very PDS."""
@@ -154,11 +159,10 @@ class Login:
             error = self._explained(failure)
             if not self._keeps or not isinstance(error, (CredentialError, RepoRefused)):
                 raise error from failure
-        return self._created(self._find())
+        return self._created(self._found())
 
     def _created(self, password: AppPassword) -> Session:
         text = password.secret.reveal()
-        self._xrpc.hide(text)
         body = as_json({"identifier": self._identity.did, "password": text})
         nsid = "com.atproto.server.createSession"
         try:
