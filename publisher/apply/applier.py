@@ -41,6 +41,31 @@ class _Step:
         return self.entry.cid if self.entry else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """Steps that go together; `writes` are theirs, as the repo cut them."""
+
+    steps: Sequence[_Step]
+    writes: Sequence[Write]
+
+    def part(self, start: int, end: int) -> _Load:
+        """Return some of the steps."""
+        return _Load(self.steps[start:end], self.writes[start:end])
+
+    def of(self, actions: Sequence[Pending]) -> _Load:
+        """Return the steps of these actions."""
+        if len(actions) == len(self.steps):
+            return self
+        there = {id(action) for action in actions}
+        steps = [step for step in self.steps if id(step.action) in there]
+        return _Load(steps, [step.write for step in steps])
+
+    @property
+    def actions(self) -> list[Pending]:
+        """What the steps carry out."""
+        return [step.action for step in self.steps]
+
+
 class Applier:
     """Carries out actions that were planned at `commit`, and notes in `outcome` what came of each.
 
@@ -84,18 +109,18 @@ class Applier:
     ) -> None:
         on_its_way: Future[None] | None = None
         with threads(1) as sender:
-            for batch in self._cut(actions):
-                ready = self._prepared(batch, progress)
+            for load in self._cut(actions):
+                ready = self._prepared(load, progress)
                 if on_its_way:
                     on_its_way.result()
                 if stop():
                     return
                 on_its_way = sender.submit(self._send, ready, progress)
-                progress.advance(len(batch) - len(ready))
+                progress.advance(len(load.steps) - len(ready.steps))
             if on_its_way:
                 on_its_way.result()
 
-    def _cut(self, actions: Iterable[Pending]) -> Iterator[Sequence[_Step]]:
+    def _cut(self, actions: Iterable[Pending]) -> Iterator[_Load]:
         taken: deque[_Step] = deque()
 
         def writes() -> Iterator[Write]:
@@ -104,57 +129,51 @@ class Applier:
                 yield taken[-1].write
 
         for batch in self._repo.batches(writes()):
-            yield [taken.popleft() for _ in batch]
+            yield _Load([taken.popleft() for _ in batch], batch)
 
-    def _prepared(self, steps: Sequence[_Step], progress: Progress) -> Sequence[_Step]:
+    def _prepared(self, load: _Load, progress: Progress) -> _Load:
         """Upload the blobs of a batch and write it down; return what can be sent of it."""
-        there = {id(action) for action in self._blobs.upload([s.action for s in steps], progress)}
-        ready = [step for step in steps if id(step.action) in there]
-        if ready:
-            entries = [step.entry for step in ready if step.entry]
-            self._keep([step.action for step in ready], entries)
+        ready = load.of(self._blobs.upload(load.actions, progress))
+        if ready.steps:
+            self._keep(ready.actions, [step.entry for step in ready.steps if step.entry])
         return ready
 
-    def _send(self, steps: Sequence[_Step], progress: Progress, *, again: bool = False) -> None:
+    def _send(self, load: _Load, progress: Progress, *, again: bool = False) -> None:
         """Send one batch; one that is refused is halved until the faulty document stands alone."""
-        if not steps:
+        if not load.steps:
             return
-        for step in steps:
+        for step in load.steps:
             self._outcome.sent[key_of(step.action)] = step.action
         try:
-            applied = self._repo.apply([s.write for s in steps], swap_commit=self._commit.cid)
+            applied = self._repo.apply(load.writes, swap_commit=self._commit.cid)
         except SwapRefused:
             raise
         except RepoRefused as error:
-            self._refused(steps, progress, error, again=again)
+            self._refused(load, progress, error, again=again)
             return
         self._commit = applied.commit
         self._outcome.commits += 1
-        for step, cid in zip(steps, applied.cids, strict=True):
+        for step, cid in zip(load.steps, applied.cids, strict=True):
             self._compare(step, cid)
-        progress.advance(len(steps))
+        progress.advance(len(load.steps))
 
-    def _refused(
-        self, steps: Sequence[_Step], progress: Progress, error: RepoRefused, *, again: bool
-    ) -> None:
+    def _refused(self, load: _Load, progress: Progress, error: RepoRefused, *, again: bool) -> None:
+        number = len(load.steps)
         if error.name == "BlobNotFound" and not again:
-            there = self._uploaded_anew(steps, progress)
-            progress.advance(len(steps) - len(there))
+            there = self._uploaded_anew(load, progress)
+            progress.advance(number - len(there.steps))
             self._send(there, progress, again=True)
-        elif len(steps) == 1:
-            self._outcome.fail(steps[0].action, error.message)
+        elif number == 1:
+            self._outcome.fail(load.steps[0].action, error.message)
             progress.advance()
         else:
-            middle = len(steps) // 2
-            self._send(steps[:middle], progress)
-            self._send(steps[middle:], progress)
+            self._send(load.part(0, number // 2), progress)
+            self._send(load.part(number // 2, number), progress)
 
-    def _uploaded_anew(self, steps: Sequence[_Step], progress: Progress) -> Sequence[_Step]:
+    def _uploaded_anew(self, load: _Load, progress: Progress) -> _Load:
         """A blob that the repo held when it was asked, or was given, is gone."""
-        actions = [step.action for step in steps]
-        self._blobs.forget(actions)
-        there = {id(action) for action in self._blobs.upload(actions, progress)}
-        return [step for step in steps if id(step.action) in there]
+        self._blobs.forget(load.actions)
+        return load.of(self._blobs.upload(load.actions, progress))
 
     def _one_by_one(
         self, actions: Iterable[Pending], progress: Progress, stop: Callable[[], bool]
@@ -164,7 +183,8 @@ class Applier:
             if stop():
                 return
             try:
-                for step in self._prepared([_step(action)], progress):
+                step = _step(action)
+                if self._prepared(_Load([step], [step.write]), progress).steps:
                     self._send_one(step, progress)
             except SwapRefused as error:  # the others don't depend on it
                 overtaken = error
@@ -180,8 +200,8 @@ class Applier:
             raise
         except RepoRefused as error:
             if error.name == "BlobNotFound" and not again:
-                for ready in self._uploaded_anew([step], progress):
-                    self._send_one(ready, progress, again=True)
+                if self._uploaded_anew(_Load([step], [step.write]), progress).steps:
+                    self._send_one(step, progress, again=True)
             else:
                 self._outcome.fail(step.action, error.message)
             return

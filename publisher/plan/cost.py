@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from publisher import data
 from publisher.plan.actions import Create, Delete, Pending, Update
-from publisher.spool import whole
 
 POINTS_AN_HOUR = 5_000
 POINTS_A_DAY = 35_000
@@ -34,7 +32,7 @@ def cost(pending: Iterable[Pending], held: Container[str]) -> Cost:
         documents += 1
         points += _points(action)
         if not isinstance(action, Delete):
-            size += len(data.encode(whole(action.record.value)))
+            size += action.record.size
             blobs |= {
                 str(blob.cid): blob.size
                 for blob in action.record.blobs
