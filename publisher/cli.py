@@ -346,6 +346,38 @@ def diff(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
     _finish(lambda bar: run(_config(config, paths), paths, bar), format)
 
 
+@cli.command()
+@click.argument("what", required=False, metavar="[WHAT]")
+@click.option("--cid", help="This version, not the newest.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be written, and stop.")
+@_common
+def restore(
+    what: str | None, cid: str | None, dry_run: bool, config: Path | None, format: str
+) -> None:
+    """List what was overwritten or deleted, or put one record back.
+
+    WHAT is the PATH of a document, an AT-URI or a CID. What is there now is kept in its turn, and
+    the document and publisher.lock stay as they are.
+
+    \b
+    Example:
+      publisher restore content/posts/hello.md
+    """
+    from datetime import UTC, datetime
+
+    from publisher.commands import restore as restoring
+
+    if what is None:
+        if cid or dry_run:
+            raise click.UsageError("--cid and --dry-run need WHAT")
+        _finish(lambda _bar: restoring.kept(_config(config)), format)
+        return
+    wanted, now = restoring.Wanted(what, cid, dry_run), datetime.now(UTC)
+    _finish(
+        lambda bar: restoring.restore(_config(config), wanted, _asking(bar), bar, now=now), format
+    )
+
+
 def _publish(paths: tuple[Path, ...], config: Path | None, format: str, **options: Any) -> None:
     from publisher.commands.publish import publish as run
     from publisher.commands.rounds import Options

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from publisher.backups import Damage
 from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
 from publisher.commands.init import InitReport
 from publisher.commands.items import Item, PublishReport
 from publisher.commands.judge import Checked
 from publisher.commands.pull import Pulled, PulledFile, PullReport
+from publisher.commands.restore import BackupsReport, RestoreReport, Version
 from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
@@ -22,6 +24,7 @@ from publisher.output.text import Report
 TOO_LONG = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1")
 ODD = Finding("", "no-record", "has no $type", "warning", "add $type")
 URI = "at://did:plc:44ybard66vv44zksje25o7dz/site.standard.document/3lzzzzzzzzz22"
+OLD = Version("2026-02-05T10:00:00Z", "update", URI, "bafya", "a.md")
 
 
 def text(report: Report) -> str:
@@ -164,6 +167,49 @@ the keyring had no app password of this account""",
 wrote publisher.toml
   repo = a.example  (asked)
 next: `publisher validate`, then `publisher publish --dry-run`""",
+    ),
+    (
+        BackupsReport(
+            (
+                Version("2026-02-06T08:00:00Z", "delete", URI, "bafyb", "a.md"),
+                Version("2026-02-05T10:00:00Z", "update", URI, "bafya", None),
+            ),
+            (Damage(".publisher/backups/x.jsonl", "its name is no time of a run"),),
+        ),
+        1,
+        f"""\
+2026-02-06 08:00:00  deleted  a.md  bafyb
+2026-02-05 10:00:00  updated  {URI}  bafya
+damaged   .publisher/backups/x.jsonl: its name is no time of a run
+2 versions kept (times in UTC)
+to put one back: `publisher restore PATH`, or an AT-URI or a CID""",
+    ),
+    (BackupsReport((), ()), 0, "0 versions kept (times in UTC)"),
+    (
+        RestoreReport("alice.example", OLD, "update", False, "bafyb", 1, "the lock is left alone"),
+        0,
+        """\
+updated   a.md  3lzzzzzzzzz22
+          as it was until 2026-02-05T10:00:00Z: bafya
+          what was there is kept: bafyb
+          1 blob uploaded
+          → the lock is left alone
+restored in alice.example""",
+    ),
+    (
+        RestoreReport("alice.example", OLD, "create", True, None, 2, "it stays"),
+        0,
+        """\
+create    a.md  3lzzzzzzzzz22
+          as it was until 2026-02-05T10:00:00Z: bafya
+          2 blobs to upload
+          → it stays
+to be restored in alice.example (nothing was written)""",
+    ),
+    (
+        RestoreReport("alice.example", OLD, "unchanged", False),
+        0,
+        "a.md is this version already: bafya",
     ),
 ]
 

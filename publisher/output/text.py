@@ -11,6 +11,7 @@ from publisher.commands.demo import DemoReport
 from publisher.commands.init import InitReport
 from publisher.commands.items import PublishReport
 from publisher.commands.pull import Pulled, PulledFile, PullReport, counts
+from publisher.commands.restore import BackupsReport, RestoreReport
 from publisher.commands.validate import ValidateReport
 from publisher.output.lines import (
     Line,
@@ -32,6 +33,8 @@ Report: TypeAlias = (
     | AccountReport
     | InitReport
     | DemoReport
+    | BackupsReport
+    | RestoreReport
 )
 
 
@@ -52,6 +55,10 @@ def render(report: Report) -> Iterator[Line]:
             yield from _init(report)
         case DemoReport():
             yield from _demo(report)
+        case BackupsReport():
+            yield from _backups(report)
+        case RestoreReport():
+            yield from _restored(report)
         case _:
             assert_never(report)
 
@@ -157,3 +164,40 @@ def _short(cid: str | None) -> str:
 
 def _indented(lines: Iterable[Line]) -> Iterator[Line]:
     return ((Span("   "), *line) for line in lines)
+
+
+def _backups(report: BackupsReport) -> Iterator[Line]:
+    for version in report.versions:
+        when = version.when.replace("T", " ").removesuffix("Z")
+        yield line(
+            (f"{when}  ", "faint"),
+            label(f"{version.action}d", 9),
+            version.path or version.uri,
+            (f"  {version.cid}", "faint"),
+        )
+    for damage in report.damaged:
+        yield line(label("damaged"), f"{damage.place}: {damage.reason}")
+    yield line((count(len(report.versions), "version"), "good"), " kept (times in UTC)")
+    if report.versions:
+        yield line("to put one back: `publisher restore PATH`, or an AT-URI or a CID")
+
+
+def _restored(report: RestoreReport) -> Iterator[Line]:
+    version = report.restored
+    what = version.path or version.uri
+    if report.action == "unchanged":
+        yield line((f"{what} is this version already", "good"), f": {version.cid}")
+        return
+    word = report.action if report.dry_run else f"{report.action}d"
+    yield line(label(word), what, (f"  {version.uri.rpartition('/')[2]}", "faint"))
+    yield line("          ", f"as it was until {version.when}: {version.cid}")
+    if report.replaced and not report.dry_run:
+        yield line("          ", f"what was there is kept: {report.replaced}")
+    if report.uploaded:
+        verb = "to upload" if report.dry_run else "uploaded"
+        yield line("          ", f"{count(report.uploaded, 'blob')} {verb}")
+    yield line("          ", ("→ ", "faint"), report.next)
+    mode = " (nothing was written)" if report.dry_run else ""
+    yield line(
+        ("restored" if not report.dry_run else "to be restored", "good"), f" in {report.repo}{mode}"
+    )
