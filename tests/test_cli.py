@@ -209,6 +209,24 @@ def test_the_question_for_a_password_is_left_standing_by_the_progress_bar(
     assert "1 created" in after
 
 
+@pytest.mark.parametrize(("answer", "says"), [("y", "9 updated"), ("n", "9 pending")])
+def test_on_a_terminal_a_guard_asks_before_it_stops(answer: str, says: str, tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    for number in range(9):
+        site.write(f"{number}.md")
+    site.publish()
+    for number in range(9):
+        site.write(f"{number}.md", description="added by a script")
+
+    shown = on_a_terminal(
+        "publish", folder=site.root, environment={}, answers={"Go on? [y/N]: ": answer}
+    )
+
+    assert "9 of 9 published documents would be updated. Go on? [y/N]: " in shown
+    assert says in shown
+    assert ("--allow mass-update" in shown) == (answer == "n")
+
+
 def on_a_terminal(
     *arguments: str,
     folder: Path,
