@@ -1,0 +1,55 @@
+"""The short form of benchmarks/publish.py, against the reference PDS."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests import reference_pds
+
+PROGRAM = Path(__file__).parents[1] / "benchmarks" / "publish.py"
+
+
+def short_form(*names: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, PROGRAM, "--small", *names],
+        # Only there is the PDS installed already.
+        env={**os.environ, "XDG_CACHE_HOME": str(reference_pds.CACHE.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def rows(printed: str) -> dict[str, tuple[float, str]]:
+    """The median of each row, and what stands beside it."""
+    found = re.findall(r"^(\S.*?)  +([\d.]+) s \(.*?\)   (.*)$", printed, re.MULTILINE)
+    return {name: (float(median), beside) for name, median, beside in found}
+
+
+def test_a_first_publish_stands_beside_the_bodies_that_it_sent() -> None:
+    printed = short_form("covers")
+
+    figures = rows(printed)
+    assert list(figures) == [
+        "floor: the same bodies by http.client",
+        "publish, first byte to last answer",
+        "publish",
+    ]
+    assert figures["publish, first byte to last answer"][0] < figures["publish"][0]
+    assert "1 createSession, 300 uploadBlob, 2 applyWrites" in printed
+
+
+def test_edits_cost_what_finding_nothing_costs_and_their_writes() -> None:
+    figures = rows(short_form("edited"))
+
+    still, edited = figures["publish, nothing changed"], figures["publish, 5 edited"]
+    assert "createSession" not in still[1]
+    assert re.search(r"1 createSession, 5 putRecord", edited[1])
+    assert 0 < figures["of these, login and writes"][0] < edited[0]
