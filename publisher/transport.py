@@ -28,7 +28,7 @@ from publisher.errors import PublisherError
 USER_AGENT = f"publisher/{__version__}"
 _MEBIBYTE = 1 << 20
 _TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 60.0}
-_WRITE_SLICE = 1 << 16
+_WRITE_SLICE = 1 << 18
 # Node closes idle connections after 5 s; ours must be given up before, or a request meets the end.
 _KEEPALIVE = 4.0
 

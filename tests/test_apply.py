@@ -139,7 +139,10 @@ def apply(repo: Recorder, actions: Sequence[Pending], *, empty: bool = True) -> 
     return outcome
 
 
-def test_each_batch_is_written_down_first_and_names_the_commit_of_the_one_before() -> None:
+def test_what_is_sent_was_written_down_first_and_names_the_commit_of_the_batch_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(applier, "WRITTEN_AHEAD", 2)
     repo = Recorder()
 
     outcome = apply(repo, [document(n) for n in range(4)])

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 
 from publisher.apply.blobs import Blobs
 from publisher.apply.outcome import Outcome, key_of
-from publisher.apply.threads import threads
-from publisher.data import Value
+from publisher.apply.threads import quick_turns, threads
 from publisher.errors import RepoRefused, SwapRefused
 from publisher.plan import Create, Delete, LockEntry, Pending, Update, entry_of
 from publisher.progress import Progress
@@ -22,6 +22,12 @@ from publisher.spool import whole
 
 FEW = 5
 """So many writes go one by one (10 ms each): no commit of others can overtake them."""
+
+AHEAD = 1
+"""Batches that are ready while one is on its way: the server never waits for us."""
+
+WRITTEN_AHEAD = 1_000
+"""Steps that are written down with one fsync; the disk makes each wait for others' writes."""
 
 Keep = Callable[[Sequence[Pending], Sequence[LockEntry]], None]
 """Puts on the disk what is about to be replaced, deleted and sent; before it is sent."""
@@ -87,6 +93,7 @@ class Applier:
         self._blobs = blobs
         self._keep = keep
         self._outcome = outcome
+        self._failed = False
 
     def apply(
         self,
@@ -107,36 +114,48 @@ class Applier:
     def _in_batches(
         self, actions: Sequence[Pending], progress: Progress, stop: Callable[[], bool]
     ) -> None:
-        on_its_way: Future[None] | None = None
-        with threads(1) as sender:
+        waiting: deque[Future[None]] = deque()
+        with threads(1) as sender, quick_turns():
             for load in self._cut(actions):
-                ready = self._prepared(load, progress)
-                if on_its_way:
-                    on_its_way.result()
+                ready = self._with_blobs(load, progress)
+                if len(waiting) > AHEAD:
+                    waiting.popleft().result()
                 if stop():
-                    return
-                on_its_way = sender.submit(self._send, ready, progress)
+                    break
+                waiting.append(sender.submit(self._in_turn, ready, progress, stop))
                 progress.advance(len(load.steps) - len(ready.steps))
-            if on_its_way:
-                on_its_way.result()
+            for sent in waiting:
+                sent.result()
+
+    def _in_turn(self, load: _Load, progress: Progress, stop: Callable[[], bool]) -> None:
+        """Send a batch, unless the one before it failed."""
+        if self._failed or stop():
+            return
+        self._failed = True
+        self._send(load, progress)
+        self._failed = False
 
     def _cut(self, actions: Iterable[Pending]) -> Iterator[_Load]:
         taken: deque[_Step] = deque()
 
         def writes() -> Iterator[Write]:
-            for action in actions:
-                taken.append(_step(action))
-                yield taken[-1].write
+            for step in self._written_ahead(actions):
+                taken.append(step)
+                yield step.write
 
         for batch in self._repo.batches(writes()):
             yield _Load([taken.popleft() for _ in batch], batch)
 
-    def _prepared(self, load: _Load, progress: Progress) -> _Load:
-        """Upload the blobs of a batch and write it down; return what can be sent of it."""
-        ready = load.of(self._blobs.upload(load.actions, progress))
-        if ready.steps:
-            self._keep(ready.actions, [step.entry for step in ready.steps if step.entry])
-        return ready
+    def _written_ahead(self, actions: Iterable[Pending]) -> Iterator[_Step]:
+        """Yield the steps, each when it is on the disk; many at a time, since the disk is slow."""
+        left = iter(actions)
+        while steps := [_step(action) for action in islice(left, WRITTEN_AHEAD)]:
+            self._keep([s.action for s in steps], [s.entry for s in steps if s.entry])
+            yield from steps
+
+    def _with_blobs(self, load: _Load, progress: Progress) -> _Load:
+        """Upload the blobs of a batch; return what can be sent of it."""
+        return load.of(self._blobs.upload(load.actions, progress))
 
     def _send(self, load: _Load, progress: Progress, *, again: bool = False) -> None:
         """Send one batch; one that is refused is halved until the faulty document stands alone."""
@@ -183,9 +202,9 @@ class Applier:
             if stop():
                 return
             try:
-                step = _step(action)
-                if self._prepared(_Load([step], [step.write]), progress).steps:
-                    self._send_one(step, progress)
+                for step in self._written_ahead([action]):
+                    if self._with_blobs(_Load([step], [step.write]), progress).steps:
+                        self._send_one(step, progress)
             except SwapRefused as error:  # the others don't depend on it
                 overtaken = error
             progress.advance()
@@ -226,8 +245,4 @@ def _step(action: Pending) -> _Step:
             write = UpdateWrite(record.collection, rkey, value, theirs.cid)
         case Delete(entry, theirs):
             return _Step(action, DeleteWrite(entry.collection, entry.rkey, theirs.cid), None)
-    return _Step(action, write, _entry(action, value))
-
-
-def _entry(action: Create | Update, value: dict[str, Value]) -> LockEntry:
-    return entry_of(action.record, action.rkey, value)
+    return _Step(action, write, entry_of(record, rkey, value, action.cid))

@@ -54,8 +54,10 @@ def plan(
     return actions + list(matching.left_over(records))
 
 
-def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntry:
-    """Return what the lock remembers of a record that holds `value`."""
+def entry_of(
+    record: Record, rkey: Rkey, value: Mapping[str, Value], cid: str | None = None
+) -> LockEntry:
+    """Return what the lock remembers of a record that holds `value`; `cid`, where it is known."""
     value = whole(value)
     owned = record.owned_over(value)
     return LockEntry(
@@ -63,7 +65,7 @@ def entry_of(record: Record, rkey: Rkey, value: Mapping[str, Value]) -> LockEntr
         record.path,
         record.collection,
         rkey,
-        data.record_cid(value),
+        cid or data.record_cid(value),
         owned_cid(value, owned - CONTENT),
         owned_cid(value, CONTENT) if "content" in owned else None,
         owned,
@@ -81,7 +83,7 @@ def entry_for(action: Unchanged, known: LockEntry | None) -> LockEntry:
         theirs.cid,
     ):
         return known
-    return entry_of(record, action.rkey, theirs.value)
+    return entry_of(record, action.rkey, theirs.value, theirs.cid)
 
 
 def agrees(value: Mapping[str, Value], base: LockEntry, owned: frozenset[str]) -> bool:
