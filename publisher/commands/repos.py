@@ -55,8 +55,11 @@ def open_to_read(target: Target) -> Repo:
 def open_to_write(
     target: Target, prompt: Prompt, *, max_wait: float, create: bool, state: Path | None = None
 ) -> Repo:
-    """Open a repo; a missing folder repo is made with `create`, else reading it fails."""
-    return _open(target, prompt, max_wait=max_wait, create=create)
+    """Open a repo; a missing folder repo is made with `create`, else reading it fails.
+
+    What is read of an account's repo is remembered in the folder `state`, if it is there.
+    """
+    return _open(target, prompt, max_wait=max_wait, create=create, state=state)
 
 
 def resolve(target: Target) -> tuple[Identity, GuardedTransport]:
@@ -74,7 +77,9 @@ def resolve(target: Target) -> tuple[Identity, GuardedTransport]:
     return found, guarded
 
 
-def open_pds(target: Target, prompt: Prompt, *, max_wait: float = 60.0) -> PdsRepo:
+def open_pds(
+    target: Target, prompt: Prompt, *, max_wait: float = 60.0, state: Path | None = None
+) -> PdsRepo:
     """Open an account's repo on its PDS; the app password is looked for when first needed."""
     from publisher import credentials
     from publisher.pds import PdsRepo  # the SDK costs 0.7 s
@@ -85,12 +90,20 @@ def open_pds(target: Target, prompt: Prompt, *, max_wait: float = 60.0) -> PdsRe
         transport=guarded,
         credentials=lambda: credentials.find(found.did, found.handle, prompt=prompt),
         max_wait=max_wait,
+        state=state,
     )
 
 
-def _open(target: Target, prompt: Prompt, *, max_wait: float, create: bool) -> Repo:
+def _open(
+    target: Target,
+    prompt: Prompt,
+    *,
+    max_wait: float,
+    create: bool,
+    state: Path | None = None,
+) -> Repo:
     if target.folder is None:
-        return open_pds(target, prompt, max_wait=max_wait)
+        return open_pds(target, prompt, max_wait=max_wait, state=state)
     from publisher.folder import FolderRepo
 
     folder = _as_seen_from_here(target.folder)
