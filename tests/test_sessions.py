@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -409,25 +410,74 @@ def test_no_token_is_used_once_the_did_document_names_another_pds(nsid: str, beg
     assert used == ([nsid] if begins == REFRESH else [])  # with the token that had expired
 
 
+FAULTS: dict[str, Callable[[str], Answer]] = {
+    **{
+        f"refused with {status}": partial(
+            lambda said, status: as_json({"error": said, "message": said}, status), status=status
+        )
+        for status in (400, 401, 429, 500)
+    },
+    "cut off": lambda said: Answer(said.encode(), headers={"Content-Length": "9999"}),
+    "a redirect": lambda _: Answer(b"", 307, {"Location": "https://elsewhere.example"}),
+    "garbled": lambda said: Answer(said.encode()),
+}
+
+
 @pytest.mark.parametrize("nsid", CALLS)
-@pytest.mark.parametrize("status", [400, 401, 429, 500])
-def test_no_message_shows_a_secret_that_an_answer_repeats(
-    nsid: str, status: int, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_no_message_and_no_log_shows_a_secret_that_an_answer_repeats(
+    nsid: str, fault: Callable[[str], Answer], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
     def answers(seen: Seen) -> Answer:
         if endpoint(seen) != nsid:
             return well_behaved(seen)
-        said = f"{seen.headers.get('authorization', '')} {seen.body!r} {PASSWORD}"
-        return as_json({"error": said, "message": said}, status)
+        return fault(f"{seen.headers.get('authorization', '')} {seen.body!r} {PASSWORD}")
 
     with server_that(answers, source=source_for(nsid)) as (repo, server):
-        with pytest.raises(PublisherError) as caught:
-            CALLS[nsid](repo)
+        error = error_of(CALLS[nsid], repo)
         assert nsid in map(endpoint, server.seen)
-    shown = "".join(traceback.format_exception(caught.value)) + caught.value.remedy + caplog.text
+    shown = "".join(traceback.format_exception(error)) + error.remedy + caplog.text
     assert [secret for secret in SECRETS if secret in shown] == []
+
+
+@pytest.mark.parametrize("nsid", CALLS)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_no_traceback_shows_a_secret_in_its_locals(
+    nsid: str, fault: Callable[[str], Answer]
+) -> None:
+    def answers(seen: Seen) -> Answer:
+        return fault("<html>") if endpoint(seen) == nsid else well_behaved(seen)
+
+    with server_that(answers, source=source_for(nsid)) as (repo, _):
+        shown = with_locals(error_of(CALLS[nsid], repo))
+    assert [secret for secret in SECRETS if secret in shown] == []
+
+
+@pytest.mark.parametrize("nsid", [LOGIN, REFRESH])
+@pytest.mark.parametrize("wrong", [{"did": 5}, {"did": "did:web:b.example"}, {"didDoc": {}}])
+def test_no_traceback_shows_the_tokens_of_a_wrong_answer(
+    nsid: str, wrong: dict[str, object]
+) -> None:
+    def answers(seen: Seen) -> Answer:
+        session = {"did": ALICE, "handle": "a", **RENEWED, **wrong}
+        return as_json(session) if endpoint(seen) == nsid else well_behaved(seen)
+
+    with server_that(answers) as (repo, _):
+        shown = with_locals(error_of(CALLS[nsid], repo))
+    assert [secret for secret in SECRETS if secret in shown] == []
+
+
+def error_of(act: Act, repo: PdsRepo) -> PublisherError:
+    with pytest.raises(PublisherError) as caught:
+        act(repo)
+    return caught.value
+
+
+def with_locals(error: PublisherError) -> str:
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(told.format())
 
 
 def test_a_refusal_of_a_renewed_session_shows_none_of_its_tokens() -> None:

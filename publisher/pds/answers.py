@@ -63,7 +63,9 @@ class Answers(httpx.BaseTransport):
             finally:
                 answer.close()
         except TransportError as error:
-            raise Failed(error.reason, transient=error.transient, unsent=error.unsent) from error
+            failed = Failed(error.reason, transient=error.transient, unsent=error.unsent)
+            # Nothing is chained: the frames below have headers and bodies in their locals.
+            raise failed from None
 
     def close(self) -> None:
         """Close the connections."""

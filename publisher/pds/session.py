@@ -15,7 +15,6 @@ from publisher.credentials import AppPassword, Secret
 from publisher.errors import CredentialError, IdentityError, PublisherError, RepoRefused
 from publisher.identity import DidDocument, Identity, check_handle, parse_document, same_server
 from publisher.pds.failures import Failed, explain
-from publisher.pds.wire import as_json
 from publisher.pds.xrpc import Xrpc
 from publisher.syntax import Did
 
@@ -80,15 +79,15 @@ class Login:
         self._session: Session | None = None
         self._keeps = False
 
-    def authorised(self, call: Callable[[str], bytes]) -> bytes:
+    def authorised(self, call: Callable[[Secret], bytes]) -> bytes:
         """Make a call with an access token; once more when that has expired. Raises Failed."""
-        token = self._current().accessJwt
+        token = Secret(self._current().accessJwt)
         try:
             return call(token)
         except Failed as failure:
             if failure.name != "ExpiredToken" or failure.status not in {400, 401}:
                 raise
-        return call(self._refreshed(token).accessJwt)
+        return call(Secret(self._refreshed(token).accessJwt))
 
     def account(self) -> Account:
         """Return who is logged in; logs in first if need be."""
@@ -107,13 +106,13 @@ class Login:
                 self._session = self._opened()
             return self._session
 
-    def _refreshed(self, expired: str) -> Session:
+    def _refreshed(self, expired: Secret) -> Session:
         """Return a session whose token isn't the expired one, by whichever thread comes first."""
         with self._lock:
             if self._session is None:
                 self._session = self._opened()
-            elif self._session.accessJwt == expired:
-                self._session = self._renewed(self._session.refreshJwt)
+            elif self._session.accessJwt == expired.reveal():
+                self._session = self._renewed(Secret(self._session.refreshJwt))
             return self._session
 
     def _opened(self) -> Session:
@@ -141,20 +140,20 @@ class Login:
         self._hide(kept)
         nsid = "com.atproto.server.getSession"
         try:
-            body = self._xrpc.query(nsid, {}, kept.accessJwt)
+            body = self._xrpc.query(nsid, {}, Secret(kept.accessJwt))
         except Failed as failure:
             if failure.status is None or failure.status == 429 or failure.status >= 500:
                 raise self._explained(failure) from failure
-            return self._renewed(kept.refreshJwt)
+            return self._renewed(Secret(kept.refreshJwt))
         seen = self._xrpc.parsed(Seen, body, nsid)
         self._verify(seen)
         return Session(**seen.model_dump(), accessJwt=kept.accessJwt, refreshJwt=kept.refreshJwt)
 
-    def _renewed(self, token: str) -> Session:
+    def _renewed(self, token: Secret) -> Session:
         """Return a refreshed session; a new one where the keyring can open that."""
         nsid = "com.atproto.server.refreshSession"
         try:
-            return self._begun(nsid, self._xrpc.procedure(nsid, b"", token))
+            return self._begun(nsid, lambda: self._xrpc.procedure(nsid, b"", token))
         except Failed as failure:
             error = self._explained(failure)
             if not self._keeps or not isinstance(error, (CredentialError, RepoRefused)):
@@ -162,20 +161,21 @@ class Login:
         return self._created(self._found())
 
     def _created(self, password: AppPassword) -> Session:
-        text = password.secret.reveal()
-        body = as_json({"identifier": self._identity.did, "password": text})
+        body = Secret(
+            json.dumps({"identifier": self._identity.did, "password": password.secret.reveal()})
+        )
         nsid = "com.atproto.server.createSession"
         try:
-            return self._begun(nsid, self._xrpc.procedure(nsid, body))
+            return self._begun(nsid, lambda: self._xrpc.procedure(nsid, body))
         except Failed as failure:
             raise self._explained(failure) from failure
 
-    def _begun(self, nsid: str, body: bytes) -> Session:
-        """Return the session that was answered, checked, and kept before it is used.
+    def _begun(self, nsid: str, call: Callable[[], bytes]) -> Session:
+        """Return the session that a call answers, checked, and kept before it is used.
 
         A crash would lose the refresh token otherwise, which replaces the one before.
         """
-        session = self._xrpc.parsed(Session, body, nsid)
+        session = self._xrpc.parsed(Session, call(), nsid)
         self._hide(session)
         self._verify(session)
         if self._keeps:

@@ -26,6 +26,7 @@ from tenacity import (
 )
 from tenacity.stop import stop_base
 
+from publisher.credentials import Secret
 from publisher.data import Cid, InvalidCid
 from publisher.errors import RepoUnavailable
 from publisher.pds.answers import Answers, Heard
@@ -85,7 +86,7 @@ class Xrpc:
         self,
         nsid: str,
         params: Mapping[str, str | int],
-        token: str | None = None,
+        token: Secret | None = None,
         *,
         limits: Limits | None = None,
     ) -> bytes:
@@ -123,20 +124,19 @@ class Xrpc:
         nsid: str,
         content: bytes,
         content_type: str,
-        token: str,
+        token: Secret,
         *,
         limits: Limits,
         admit: Callable[[], None] = _at_once,
     ) -> bytes:
         """Call a procedure whose body isn't JSON; `admit` as for `procedure`. Raises Failed."""
-        headers = {"Content-Type": content_type, **_bearer(token)}
 
         def send() -> bytes:
             admit()
             request = httpx.Request(
                 "POST",
                 f"{self._url}/xrpc/{nsid}",
-                headers=headers,
+                headers={"Content-Type": content_type, **_bearer(token)},
                 content=content,
                 extensions={"limits": limits},
             )
@@ -147,8 +147,8 @@ class Xrpc:
     def procedure(
         self,
         nsid: str,
-        body: bytes,
-        token: str | None = None,
+        body: bytes | Secret,
+        token: Secret | None = None,
         *,
         retriable: Callable[[Failed], bool] | None = None,
         admit: Callable[[], None] = _at_once,
@@ -157,11 +157,16 @@ class Xrpc:
 
         `admit` is called before each attempt. Raises Failed, and what `admit` does.
         """
-        headers = _bearer(token) | ({"Content-Type": "application/json"} if body else {})
+        content_type = {"Content-Type": "application/json"} if body else {}
 
         def send() -> bytes:
             admit()
-            return bytes(self._client.invoke_procedure(nsid, content=body, headers=headers).content)
+            answer = self._client.invoke_procedure(
+                nsid,
+                content=body.reveal().encode() if isinstance(body, Secret) else body,
+                headers=_bearer(token) | content_type,
+            )
+            return bytes(answer.content)
 
         return self._attempts(send, retriable or _worth_retrying)
 
@@ -172,6 +177,7 @@ class Xrpc:
         except ValidationError as error:
             # Its text quotes the answer, which may hold tokens: only place and kind are kept.
             fault = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        del body  # from the frame that a traceback shows
         where = "/".join(str(step) for step in fault["loc"]) or "the whole"
         raise self.strange(f"answered {nsid} with something unreadable ({where}: {fault['type']})")
 
@@ -199,7 +205,7 @@ class Xrpc:
         nsid: str,
         params: Mapping[str, str | int],
         limits: Limits | None,
-        token: str | None = None,
+        token: Secret | None = None,
     ) -> httpx.Request:
         return httpx.Request(
             "GET",
@@ -210,6 +216,13 @@ class Xrpc:
         )
 
     def _attempts(self, call: Callable[[], Result], retriable: Callable[[Failed], bool]) -> Result:
+        def attempt() -> Result:
+            try:
+                return call()
+            except Failed as failure:
+                # The frames below, the SDK's too, have tokens, bodies and answers in their locals.
+                raise failure.with_traceback(None) from None
+
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, Failed) and retriable(e)),
             wait=_pause,
@@ -218,7 +231,7 @@ class Xrpc:
             before_sleep=self._note,
             reraise=True,
         )
-        return retrying(call)
+        return retrying(attempt)
 
     def _note(self, state: RetryCallState) -> None:
         text = _failure(state).text
@@ -236,8 +249,8 @@ class _Impatience(stop_base):
         return waits and retry_state.idle_for + retry_state.upcoming_sleep > self._seconds
 
 
-def _bearer(token: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"} if token else {}
+def _bearer(token: Secret | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.reveal()}"} if token else {}
 
 
 def _worth_retrying(failure: Failed) -> bool:
