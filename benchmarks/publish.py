@@ -95,13 +95,22 @@ def documents(folder: Path, server: ReferencePds, sizes: Sizes) -> None:
     size = write_site(content, "markdown", sizes.documents) // sizes.documents
     print(f"\n{sizes.documents:,} Markdown documents of {size:,} bytes")
     first = First(sizes.documents)
+    bare: list[float] = []
     for bodies in turns(first, content, server, sizes):
+        bare.append(publish(address(content, server, text="none"), count=sizes.documents).whole)
         site = address(content, server, copy=folder / "peer", most=sizes.peers)
         note(first, peers.SEQUOIA, created(site, peers.sequoia(site), sizes.peers))
         site = address(content, server)
         records = b"\n".join(values(bodies)[: sizes.peers])
         note(first, peers.PDSX, created(site, peers.pdsx(site, records), sizes.peers))
     show_first(first, {peers.SEQUOIA: 10, peers.PDSX: 8}, sizes.peers)
+    if bare:
+        faster = ratios(scaled(first, peers.SEQUOIA, sizes.peers), bare, " times")
+        line(
+            'publish, content = "none"',
+            bare,
+            f"{faster} as fast as {peers.SEQUOIA}, which sends this",
+        )
 
 
 def covers(folder: Path, server: ReferencePds, sizes: Sizes) -> None:
@@ -245,11 +254,15 @@ def show_first(first: First, aims: dict[str, int], fewer: int) -> None:
     line("publish", whole, f"{ratios(whole, first.floor, ' times')} the floor, aim ≤ 1.4")
     print(f"{'':42} {told(first.runs)}")
     for name, seconds in first.others.items():
-        scaled = [second * first.count / fewer for second in seconds]
-        faster = ratios(scaled, whole, " times")
+        faster = ratios(scaled(first, name, fewer), whole, " times")
         line(
             f"{name}, {fewer:,} documents", seconds, f"ours is {faster} as fast, aim ≥ {aims[name]}"
         )
+
+
+def scaled(first: First, name: str, fewer: int) -> list[float]:
+    """Return what a peer would take for all documents; its speed doesn't depend on their number."""
+    return [seconds * first.count / fewer for seconds in first.others[name]]
 
 
 def show(name: str, runs: Sequence[Run], aim: str = "") -> None:

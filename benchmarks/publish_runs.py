@@ -42,11 +42,16 @@ class Run:
 
 
 def address(
-    content: Path, server: ReferencePds, *, copy: Path | None = None, most: int = 0
+    content: Path,
+    server: ReferencePds,
+    *,
+    copy: Path | None = None,
+    most: int = 0,
+    text: str = "markdown",
 ) -> Site:
     """Return a site as it was before it was ever published, for a new account.
 
-    With `copy`, it is there, with its first `most` documents.
+    With `copy`, it is there, with its first `most` documents. `text` is the setting `content`.
     """
     if copy:
         shutil.rmtree(copy, ignore_errors=True)
@@ -56,8 +61,9 @@ def address(
         content = copy
     account = server.new_account()
     settings = {"repo": account.did, "pds": server.url, "plc": server.plc, "site": SITE}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
-    (content / "publisher.toml").write_text("\n".join([*lines, 'documents = "content"', ""]))
+    settings |= {"documents": "content", "content": text}
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    (content / "publisher.toml").write_text("".join(lines))
     (content / "publisher.lock").unlink(missing_ok=True)
     shutil.rmtree(content / ".publisher", ignore_errors=True)
     return Site(content, account, server, SITE)
