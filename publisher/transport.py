@@ -10,8 +10,10 @@ resolve names out of sight of the address check.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,7 @@ from publisher.errors import PublisherError
 USER_AGENT = f"publisher/{__version__}"
 _MEBIBYTE = 1 << 20
 _TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 60.0}
+_CONNECTIONS, _POOLS = 32, 4
 _WRITE_SLICE = 1 << 18
 # Node closes idle connections after 5 s; ours must be given up before, or a request meets the end.
 _KEEPALIVE = 4.0
@@ -86,19 +89,27 @@ class Limits:
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """Sends requests under the rules of this module; thread-safe, one pool of connections.
+    """Sends requests under the rules of this module; thread-safe.
 
     `allow_private` lets it reach loopback (by plain http too) and private networks.
     """
 
     def __init__(self, *, allow_private: bool) -> None:
         self.allow_private = allow_private
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
-            max_connections=32,
-            keepalive_expiry=_KEEPALIVE,
-            network_backend=_CheckedBackend(allow_private=self.allow_private),
-        )
+        context = httpx.create_ssl_context()
+        # A pool looks at all of its connections for each request: with 16 in one, that is a third
+        # of what an upload costs us. Threads take the pools by turns.
+        self._pools = [
+            httpcore.ConnectionPool(
+                ssl_context=context,
+                max_connections=_CONNECTIONS // _POOLS,
+                keepalive_expiry=_KEEPALIVE,
+                network_backend=_CheckedBackend(allow_private=self.allow_private),
+            )
+            for _ in range(_POOLS)
+        ]
+        self._turns = itertools.cycle(self._pools)
+        self._own = threading.local()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the body of the answer is checked while it is read.
@@ -110,7 +121,7 @@ class GuardedTransport(httpx.BaseTransport):
         limits = request.extensions.get("limits", Limits())
         clock = _Clock(host, limits.seconds)
         with clock.running():
-            answer = self._pool.handle_request(_wire(request))
+            answer = self._pool().handle_request(_wire(request))
         body = _GuardedBody(answer, clock, limits.max_bytes)
         try:
             _check_headers(answer, host, limits.max_bytes)
@@ -121,7 +132,7 @@ class GuardedTransport(httpx.BaseTransport):
 
     def _check_scheme(self, url: httpx.URL, host: str) -> None:
         if url.scheme == "https" or (
-            url.scheme == "http" and self.allow_private and is_loopback(str(url))
+            url.scheme == "http" and self.allow_private and is_loopback(url)
         ):
             return
         raise TransportError(
@@ -130,7 +141,14 @@ class GuardedTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        for pool in self._pools:
+            pool.close()
+
+    def _pool(self) -> httpcore.ConnectionPool:
+        pool: httpcore.ConnectionPool | None = getattr(self._own, "pool", None)
+        if pool is None:
+            pool = self._own.pool = next(self._turns)
+        return pool
 
 
 def transport_for(*typed: str | None) -> GuardedTransport:
@@ -143,7 +161,7 @@ def open_client(transport: GuardedTransport) -> httpx.Client:
     return httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
 
 
-def is_loopback(url: str) -> bool:
+def is_loopback(url: str | httpx.URL) -> bool:
     """Tell whether the host of a URL is this machine by its name ('localhost') or address."""
     try:
         host = httpx.URL(url).host.lower()
