@@ -573,6 +573,15 @@ def test_of_a_collected_record_only_short_strings_stay_in_memory(catalog: Catalo
     assert kept.value["textContent"] == "x" * 300
 
 
+def test_records_that_own_the_same_fields_share_their_names(catalog: Catalog) -> None:
+    put("a.json", record(path="/a"))
+    put("b.json", record(path="/b"))
+    one, other = (item.record for item in checked(catalog))
+    assert one
+    assert other
+    assert one.owned is other.owned
+
+
 def test_a_uri_and_an_rkey_may_name_one_record(catalog: Catalog) -> None:
     uri = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/site.standard.document/3lzzzzzzzzz22"
     put("a.md", markdown(f"{HEAD}rkey: 3lzzzzzzzzz22\natUri: {uri}\n"))

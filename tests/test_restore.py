@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from publisher import lock
 from publisher.commands.restore import RestoreReport, Wanted, kept, restore
 from publisher.data import Value
 from publisher.documents import DOCUMENT
 from publisher.errors import RepoRefused, StateError, SwapRefused
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
-from publisher.repo import RemoteRecord, UpdateWrite
+from publisher.repo import RemoteRecord, Snapshot, UpdateWrite
 from publisher.spool import whole
 from tests.reference_pds import Account, ReferencePds
 from tests.site import Site, actions, make_site, picture, run
@@ -251,6 +252,53 @@ def test_a_record_that_changes_meanwhile_is_not_overwritten(
     with pytest.raises(SwapRefused):
         back(site)
     assert there(site).value["title"] == "Theirs"
+
+
+def test_it_waits_for_no_other_run_in_the_folder(site: Site) -> None:
+    with lock.one_run(site.root, site.repo().did):
+        assert back(site, dry_run=True).action == "update"
+        with pytest.raises(StateError, match="is at work"):
+            back(site)
+    assert there(site).value["title"] == "Second"
+
+
+def test_a_cover_that_the_repo_still_holds_is_not_uploaded_again(site: Site) -> None:
+    site.picture("cover.png", colour=7)
+    for title in ("With a cover", "With the same cover"):
+        site.write("a.md", title=title, cover="cover.png")
+        site.publish()
+
+    report = back(site)
+
+    assert (report.action, report.uploaded) == ("update", 0)
+    assert there(site).value["title"] == "With a cover"
+
+
+def test_a_blob_that_is_gone_from_the_repo_holds_nothing_up(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.picture("cover.png", colour=7)
+    site.write("a.md", title="With a cover", cover="cover.png")
+    site.publish()
+
+    def gone(_repo: FolderRepo, cid: str) -> bytes:
+        raise RepoRefused(f"no blob {cid}", name="BlobNotFound")
+
+    monkeypatch.setattr(FolderRepo, "fetch_blob", gone)
+    assert back(site).action == "update"
+    assert there(site).value["title"] == "Second"
+
+
+def test_a_record_that_cannot_be_read_is_not_overwritten(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second, head = there(site), site.repo().head()
+    damaged = Snapshot(head, {DOCUMENT: {}}, {(DOCUMENT, second.rkey): "a float"})
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderRepo, "read", lambda *_: damaged)
+        with pytest.raises(RepoRefused, match="can't be read, so it can't be kept: a float"):
+            back(site)
+    assert there(site) == second
 
 
 def test_an_answer_of_another_cid_is_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
