@@ -33,6 +33,7 @@ from publisher.data import (
     record_cid,
     to_plain,
 )
+from publisher.data.cbor import _ordered
 from publisher.data.check import _check, _is_sound
 from publisher.data.json import _parse
 from publisher.findings import Finding, has_errors
@@ -527,6 +528,16 @@ def test_the_order_of_keys_changes_nothing_that_is_written(
     other = data.draw(st.permutations(items))
     assert encode(dict(other)) == encode(dict(items))
     assert dumps(dict(other)) == dumps(dict(items))
+
+
+def test_long_names_are_ordered_like_any_others_and_not_remembered() -> None:
+    value: dict[str, Value] = {"b" * 999: 1, "a" * 1000: 2, "c": {"d" * 998: 3, "e": 4}}
+    _ordered.cache_clear()
+    written = decode(encode(value))
+    assert isinstance(written, dict)
+    assert list(written) == ["c", "b" * 999, "a" * 1000]
+    assert written == value
+    assert _ordered.cache_info().currsize == 1  # the inner one: 999 characters
 
 
 @given(WITHOUT_BYTES)

@@ -7,6 +7,8 @@ map keys sorted by length and then bytes, tag 42 for links, no floats, no undefi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from publisher.data.cid import DAG_CBOR, Cid, InvalidCid
@@ -99,19 +101,30 @@ def _write_text(text: str, out: bytearray) -> None:
     out += raw
 
 
-def _write_map(mapping: dict[object, object], out: bytearray) -> None:
-    entries = []
-    for key, item in mapping.items():
-        if not isinstance(key, str):
-            raise InvalidCbor("a map key is no string")
-        raw = key.encode()
-        entries.append((len(raw), raw, item))
-    entries.sort(key=lambda entry: entry[:2])
-    _head(5, len(entries), out)
-    for length, raw, item in entries:
-        _head(3, length, out)
-        out += raw
-        _write(item, out)
+def _write_map(mapping: dict[str, object], out: bytearray) -> None:
+    names = tuple(mapping)
+    try:
+        length = len("".join(names))
+    except TypeError as error:
+        raise InvalidCbor("a map key is no string") from error
+    # Most records have the same fields, so their order is remembered; long names would fill memory.
+    ordered = _ordered(names) if length < 1000 else _ordered.__wrapped__(names)
+    _head(5, len(names), out)
+    for name, key in ordered:
+        out += key
+        _write(mapping[name], out)
+
+
+@lru_cache(256)
+def _ordered(names: tuple[str, ...]) -> Sequence[tuple[str, bytes]]:
+    """Return the keys of a map in their order, each with its CBOR."""
+    keys = sorted((len(raw), raw, name) for name in names for raw in [name.encode()])
+    found = []
+    for length, raw, name in keys:
+        key = bytearray()
+        _head(3, length, key)
+        found.append((name, bytes(key + raw)))
+    return found
 
 
 def _read(block: memoryview, at: int, depth: int) -> tuple[Value, int]:
