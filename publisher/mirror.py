@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from publisher.data import DAG_CBOR, Cid, InvalidCbor, Value, decode, encode
+from publisher.data import DAG_CBOR, Cid, InvalidCbor, Value, decode
 from publisher.errors import StateError
 from publisher.files import writing
 from publisher.repo import Applied, Commit, DeleteWrite, RemoteRecord, Snapshot, Write
-from publisher.spool import StoredValue, whole
+from publisher.spool import StoredValue, block_of
 from publisher.syntax import Did, Nsid, Rkey
 
 _VERSION: Final = 1
@@ -229,7 +229,7 @@ class Mirror:
 
     def _take_over(self, before: str, writes: Sequence[Write], applied: Applied) -> None:
         blocks = {
-            (write.collection, write.rkey): encode(whole(write.value))
+            (write.collection, write.rkey): block_of(write.value)
             for write in writes
             if not isinstance(write, DeleteWrite)
         }

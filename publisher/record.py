@@ -25,8 +25,15 @@ SALTS = range(8)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _Rest: TypeAlias = tuple[frozenset[str], tuple[Blob, ...], Rkey | None, AtUri | None]
-Packed: TypeAlias = tuple[tuple[bytes, dict[str, Value]], str, tuple[str, str, Nsid], _Rest]
-"""A record on its way from another process: its block and outline, its CID, all else."""
+Packed: TypeAlias = tuple[
+    tuple[bytes, dict[str, Value], bytes], tuple[str, "OwnedCids"], tuple[str, str, Nsid], _Rest
+]
+"""A record on its way from another process: block, outline and JSON; its CIDs; all else."""
+
+OwnedCids: TypeAlias = tuple[str, str | None]
+"""The CID of the owned fields but `content`, and that of `content` if it is owned."""
+
+CONTENT = frozenset({"content"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ class Record:
     at_uri: AtUri | None = None
     _cid: str = field(default="", init=False, repr=False, compare=False)
     _size: int = field(default=0, init=False, repr=False, compare=False)
+    _owned_cids: OwnedCids | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def cid(self) -> str:
@@ -63,21 +71,39 @@ class Record:
             self._measure(data.encode(whole(self.value)))
         return self._size
 
+    @property
+    def owned_cids(self) -> OwnedCids:
+        """The CIDs of what the document decides, as the value stands; computed once."""
+        if self._owned_cids is None:
+            value = whole(self.value)
+            owned = self.owned_over(value)
+            content = owned_cid(value, CONTENT) if "content" in owned else None
+            object.__setattr__(self, "_owned_cids", (owned_cid(value, owned - CONTENT), content))
+        return self._owned_cids or ("", None)
+
     def packed(self) -> Packed:
-        """Return the record as it goes to another process, where it is `unpacked`."""
+        """Return the record as it goes to another process, where it is `unpacked`.
+
+        What sending it takes is made there too: on another core, and not beside the server.
+        """
         value = whole(self.value)
         block = data.encode(value)
         self._measure(block)
-        rest = (self.owned, self.blobs, self.rkey, self.at_uri)
-        return (block, outline(value)), self._cid, (self.key, self.path, self.collection), rest
+        named, rest = (
+            (self.key, self.path, self.collection),
+            (self.owned, self.blobs, self.rkey, self.at_uri),
+        )
+        stored = (block, outline(value), data.compact(value))
+        return stored, (self._cid, self.owned_cids), named, rest
 
     @classmethod
     def unpacked(cls, packed: Packed, value: Mapping[str, Value]) -> Record:
         """Return the record; `value` is its block's, wherever that lies now."""
-        (block, _), cid, named, (owned, blobs, rkey, at_uri) = packed
+        (block, *_), (cid, owned_cids), named, (owned, blobs, rkey, at_uri) = packed
         owned = _owned.setdefault(owned, owned)
         record = cls(*named, value, owned, blobs, rkey, at_uri)
         record._know(cid, len(block))
+        object.__setattr__(record, "_owned_cids", owned_cids)
         return record
 
     def _measure(self, block: bytes) -> None:

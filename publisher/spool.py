@@ -14,7 +14,7 @@ from functools import partial
 from itertools import accumulate
 from typing import Final, TypeGuard
 
-from publisher.data import Value, decode
+from publisher.data import Value, compact, decode, encode
 from publisher.errors import StateError
 
 _SHORT: Final = 200  # characters: a title, a path, a date, an address
@@ -28,12 +28,12 @@ class StoredValue(Mapping[str, Value]):
     Ask for one field at a time where it is a short string, for `whole` otherwise.
     """
 
-    __slots__ = ("_load", "_names", "_short")
+    __slots__ = ("_names", "_read", "_short")
 
     def __init__(
-        self, load: Callable[[], dict[str, Value]], value: Mapping[str, Value] | None = None
+        self, read: Callable[[], dict[str, Value]], value: Mapping[str, Value] | None = None
     ) -> None:
-        self._load = load
+        self._read = read
         self._names: tuple[str, ...] | None = None
         self._short: dict[str, str] = {}
         if value is not None:
@@ -41,7 +41,7 @@ class StoredValue(Mapping[str, Value]):
 
     def load(self) -> dict[str, Value]:
         """Return the value, read anew. Raises what its place raises."""
-        value = self._load()
+        value = self._read()
         if self._names is None:
             self._remember(value)
         return value
@@ -98,6 +98,47 @@ def _is_short(item: Value) -> TypeGuard[str]:
     return isinstance(item, str) and len(item) <= _SHORT
 
 
+class _Spooled(StoredValue):
+    """A value in a spool: its block, and behind it its JSON, where that was kept."""
+
+    __slots__ = ("_at", "_size", "_spool", "_text")
+
+    def __init__(
+        self, spool: Spool, at: int, size: int, text: int, value: Mapping[str, Value] | None
+    ) -> None:
+        super().__init__(partial(_decoded, spool, at, size), value)
+        self._spool = spool
+        self._at = at
+        self._size = size
+        self._text = text
+
+    def block(self) -> bytes:
+        """Return the block's bytes."""
+        return self._spool.read(self._at, self._size)
+
+    def text(self) -> bytes:
+        """Return the JSON; nothing where it wasn't kept."""
+        return self._spool.read(self._at + self._size, self._text)
+
+
+def _decoded(spool: Spool, at: int, size: int) -> dict[str, Value]:
+    value = decode(spool.read(at, size))
+    if not isinstance(value, dict):
+        raise TypeError("a record's block holds an object")
+    return value
+
+
+def block_of(value: Mapping[str, Value]) -> bytes:
+    """Return the DAG-CBOR of a record's value, as it lies on the disk where it does."""
+    return value.block() if isinstance(value, _Spooled) else encode(whole(value))
+
+
+def text_of(value: Mapping[str, Value]) -> bytes:
+    """Return the JSON of a record's value for the wire, as it lies on the disk where it does."""
+    text = value.text() if isinstance(value, _Spooled) else b""
+    return text or compact(whole(value))
+
+
 class Spool:
     """A temporary file of DAG-CBOR blocks, gone with its last value; thread-safe."""
 
@@ -107,27 +148,36 @@ class Spool:
         self._end = 0
         self._lock = threading.Lock()
 
-    def put(self, block: bytes, value: Mapping[str, Value] | None = None) -> StoredValue:
-        """Keep a record's block; `value` is what it holds, or its outline, where that is known.
+    def put(
+        self, block: bytes, value: Mapping[str, Value] | None = None, text: bytes = b""
+    ) -> StoredValue:
+        """Keep a record's block, and its JSON for the wire if that is known.
 
-        Raises StateError when the disk is full.
+        `value` is what it holds, or its outline, where that is known. Raises StateError when the
+        disk is full.
         """
-        return self.put_all([(block, value)])[0]
+        return self.put_all([(block, value, text)])[0]
 
     def put_all(
-        self, blocks: Sequence[tuple[bytes, Mapping[str, Value] | None]]
+        self, blocks: Sequence[tuple[bytes, Mapping[str, Value] | None, bytes]]
     ) -> list[StoredValue]:
         """Keep several blocks with a single write; as `put`."""
-        joined = b"".join([block for block, _ in blocks])
+        joined = b"".join([part for block, _, text in blocks for part in (block, text)])
         with self._lock:
             start = self._end
             self._write(joined, start)
             self._end += len(joined)
-        ends = accumulate((len(block) for block, _ in blocks), initial=start)
-        return [  # none of them holds on to its block
-            StoredValue(partial(self._read, at, len(block)), value)
-            for at, (block, value) in zip(ends, blocks, strict=False)
+        sizes = (len(block) + len(text) for block, _, text in blocks)
+        return [  # none of them holds on to its bytes
+            _Spooled(self, at, len(block), len(text), value)
+            for at, (block, value, text) in zip(
+                accumulate(sizes, initial=start), blocks, strict=False
+            )
         ]
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return bytes that were put in."""
+        return os.pread(self._file.fileno(), size, start) if size else b""
 
     def _write(self, block: bytes, start: int) -> None:
         left, at = memoryview(block), start
@@ -140,9 +190,3 @@ class Spool:
                 f"{tempfile.gettempdir()}: {error.strerror}",
                 remedy="free some space there, or set TMPDIR to a folder that has more",
             ) from error
-
-    def _read(self, start: int, size: int) -> dict[str, Value]:
-        value = decode(os.pread(self._file.fileno(), size, start))
-        if not isinstance(value, dict):
-            raise TypeError("a record's block holds an object")
-        return value

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.data import Value, encode
+from publisher.data import Value, compact, encode
 from publisher.errors import StateError
-from publisher.spool import Spool, StoredValue, outline, whole
+from publisher.spool import Spool, StoredValue, block_of, outline, text_of, whole
 
 VALUE: dict[str, Value] = {"title": "On tides", "text": "x" * 1000, "tags": ["sea", None]}
 
@@ -82,6 +82,8 @@ def test_a_disk_without_room_is_an_error_with_a_remedy(
 def test_many_values_come_back_each_as_it_was(values: list[dict[str, Value]]) -> None:
     spool = Spool()
     stored = [spool.put(encode(value)) for value in values]
-    stored += spool.put_all([(encode(value), outline(value)) for value in values])
+    stored += spool.put_all([(encode(v), outline(v), compact(v)) for v in values])
 
     assert [whole(value) for value in stored] == values * 2
+    assert [block_of(value) for value in stored] == [encode(value) for value in values] * 2
+    assert [text_of(value) for value in stored] == [compact(value) for value in values] * 2

@@ -18,7 +18,6 @@ from publisher.errors import RepoRefused, SwapRefused
 from publisher.plan import Create, Delete, LockEntry, Pending, Update, entry_of
 from publisher.progress import Progress
 from publisher.repo import Commit, CreateWrite, DeleteWrite, Repo, UpdateWrite, Write
-from publisher.spool import whole
 
 FEW = 5
 """So many writes go one by one (10 ms each): no commit of others can overtake them."""
@@ -238,10 +237,10 @@ class Applier:
 def _step(action: Pending) -> _Step:
     match action:
         case Create(record, rkey):
-            value = whole(record.value)
+            value = record.value
             write: Write = CreateWrite(record.collection, rkey, value)
         case Update(record, rkey, theirs):
-            value = whole(action.value)
+            value = action.value
             write = UpdateWrite(record.collection, rkey, value, theirs.cid)
         case Delete(entry, theirs):
             return _Step(action, DeleteWrite(entry.collection, entry.rkey, theirs.cid), None)

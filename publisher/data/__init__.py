@@ -4,7 +4,7 @@ from publisher.data.blob import BlobRef, blob_refs
 from publisher.data.cbor import InvalidCbor, Value, decode, encode, record_cid
 from publisher.data.check import MAX_DEPTH, SERVERS_REFUSE, Fault, check, is_sound_type, is_text
 from publisher.data.cid import DAG_CBOR, RAW, Cid, InvalidCid, blob_cid
-from publisher.data.json import DataError, dumps, from_plain, loads, to_plain
+from publisher.data.json import DataError, compact, dumps, from_plain, loads, to_plain
 
 __all__ = [
     "DAG_CBOR",
@@ -21,6 +21,7 @@ __all__ = [
     "blob_cid",
     "blob_refs",
     "check",
+    "compact",
     "decode",
     "dumps",
     "encode",

@@ -73,6 +73,11 @@ def dumps(value: Value) -> str:
     return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def compact(value: Value) -> bytes:
+    """Return JSON for the wire: no spaces, keys in their order, UTF-8."""
+    return json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def to_plain(value: Value) -> object:
     """Return the value with links and bytes in their JSON forms."""
     if isinstance(value, dict):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, assert_never
 
 from pydantic import BaseModel, Field
 
-from publisher.data import to_plain
+from publisher.data import Value
 from publisher.repo import CreateWrite, DeleteWrite, UpdateWrite, Write
-from publisher.spool import whole
+from publisher.spool import text_of
 from publisher.syntax import Did
 
 MAX_WRITES = 200
@@ -18,6 +18,7 @@ MAX_WRITES = 200
 MAX_BODY = 990_000
 MAX_BLOCKS = 1_800_000
 ENVELOPE = 4_000  # of a body: what isn't writes
+_WRITES = "com.atproto.repo.applyWrites#"
 _TREE = 4_000  # of blocks: the tree nodes that one write may rewrite
 
 
@@ -89,25 +90,6 @@ class ApplyAnswer(BaseModel):
     results: list[WriteAnswer]
 
 
-def to_wire(write: Write) -> dict[str, object]:
-    """Return the write as applyWrites takes it."""
-    match write:
-        case CreateWrite():
-            kind, value = "create", {"value": to_plain(whole(write.value))}
-        case UpdateWrite():
-            kind, value = "update", {"value": to_plain(whole(write.value))}
-        case DeleteWrite():
-            kind, value = "delete", {}
-        case _:
-            assert_never(write)
-    return {
-        "$type": f"com.atproto.repo.applyWrites#{kind}",
-        "collection": write.collection,
-        "rkey": write.rkey,
-        **value,
-    }
-
-
 def one(did: Did, write: Write) -> tuple[str, bytes]:
     """Return the procedure and body that apply one write by its own swap.
 
@@ -121,12 +103,25 @@ def one(did: Did, write: Write) -> tuple[str, bytes]:
     }
     if isinstance(write, DeleteWrite):
         return "com.atproto.repo.deleteRecord", as_json(place)
-    return "com.atproto.repo.putRecord", as_json(place | {"record": to_plain(whole(write.value))})
+    return "com.atproto.repo.putRecord", _with(place, "record", write.value)
 
 
 def json_of(write: Write) -> bytes:
     """Return the write's JSON as applyWrites takes it."""
-    return as_json(to_wire(write))
+    place: dict[str, object] = {"collection": write.collection, "rkey": write.rkey}
+    match write:
+        case CreateWrite():
+            return _with({"$type": f"{_WRITES}create", **place}, "value", write.value)
+        case UpdateWrite():
+            return _with({"$type": f"{_WRITES}update", **place}, "value", write.value)
+        case DeleteWrite():
+            return as_json({"$type": f"{_WRITES}delete", **place})
+        case _:
+            assert_never(write)
+
+
+def _with(head: dict[str, object], name: str, value: Mapping[str, Value]) -> bytes:
+    return b'%s,"%s":%s}' % (as_json(head)[:-1], name.encode(), text_of(value))
 
 
 def weight(text: bytes) -> int:

@@ -24,12 +24,10 @@ from publisher.plan.actions import (
     Update,
 )
 from publisher.plan.matching import Match, Matching
-from publisher.record import Record, owned_cid
+from publisher.record import CONTENT, Record, owned_cid
 from publisher.repo import RemoteRecord
 from publisher.spool import whole
 from publisher.syntax import Did, Rkey
-
-CONTENT = frozenset({"content"})
 
 
 def plan(
@@ -58,18 +56,14 @@ def entry_of(
     record: Record, rkey: Rkey, value: Mapping[str, Value], cid: str | None = None
 ) -> LockEntry:
     """Return what the lock remembers of a record that holds `value`; `cid`, where it is known."""
-    value = whole(value)
-    owned = record.owned_over(value)
-    return LockEntry(
-        record.key,
-        record.path,
-        record.collection,
-        rkey,
-        cid or data.record_cid(value),
-        owned_cid(value, owned - CONTENT),
-        owned_cid(value, CONTENT) if "content" in owned else None,
-        owned,
-    )
+    if cid is not None and cid == record.cid:
+        owned, (rest, content) = record.owned_over(record.value), record.owned_cids
+    else:
+        value = whole(value)
+        cid, owned = cid or data.record_cid(value), record.owned_over(value)
+        rest = owned_cid(value, owned - CONTENT)
+        content = owned_cid(value, CONTENT) if "content" in owned else None
+    return LockEntry(record.key, record.path, record.collection, rkey, cid, rest, content, owned)
 
 
 def entry_for(action: Unchanged, known: LockEntry | None) -> LockEntry:
