@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.data import Value, compact, encode, loads
+from publisher.data import Value, compact, encode
 from publisher.errors import StateError
 from publisher.spool import Spool, StoredValue, block_of, outline, text_of, whole
 
@@ -87,4 +88,4 @@ def test_many_values_come_back_each_as_it_was(values: list[dict[str, Value]]) ->
     assert [whole(value) for value in stored] == values * 2
     assert [block_of(value) for value in stored] == [encode(value) for value in values] * 2
     assert [text_of(value) for value in stored[len(values) :]] == [compact(v) for v in values]
-    assert [loads(text_of(value)) for value in stored] == values * 2
+    assert [json.loads(text_of(value)) for value in stored] == values * 2
