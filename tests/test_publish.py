@@ -480,6 +480,31 @@ def test_what_is_about_to_be_sent_is_on_the_disk_before(
 
 
 @both_ways
+def test_an_update_that_never_arrived_is_sent_again_even_with_the_lock_lost(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write("a.md")
+    site.publish()
+    site.write("a.md", title="Edited")
+
+    class Killed(BaseException):
+        pass
+
+    def die(_repo: FolderRepo, _writes: Writes) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        around_writes(patched, before=die)
+        patched.setattr(publishing, "_saved", lambda *_: None)
+        with pytest.raises(Killed):
+            site.publish()
+    site.lock.unlink()
+
+    assert actions(site.publish()) == {"a.md": "update"}
+    assert only_record(site)["title"] == "Edited"
+
+
+@both_ways
 def test_an_answered_cid_that_is_not_ours_is_a_failure(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from publisher.plan import (
     Unchanged,
     Update,
     entry_for,
+    entry_of,
 )
 from publisher.repo import Repo
 from publisher.spool import whole
@@ -112,7 +113,7 @@ class WriteAhead:
             self._keep_blobs(replaced)
             self.backups.keep(self._kept(action) for action in replaced)
         if entries:
-            self.journal.write(entries)
+            self.journal.write([*map(_before, _updates(actions)), *entries])
 
     def _kept(self, action: Update | Delete) -> Kept:
         uri, cid, value = uri_of(action, self.repo.did), action.theirs.cid, action.theirs.value
@@ -136,6 +137,19 @@ class WriteAhead:
             return self.repo.fetch_blob(cid)
         except RepoRefused:  # it is gone or damaged there: nothing is lost that there was
             return None
+
+
+def _updates(actions: Iterable[Pending]) -> Iterator[Update]:
+    return (action for action in actions if isinstance(action, Update))
+
+
+def _before(action: Update) -> LockEntry:
+    """Return the line for what an update replaces: if it never arrives, that is still there.
+
+    Without the lock nothing else would tell it from another app's change.
+    """
+    theirs = action.theirs
+    return entry_of(action.record, action.rkey, theirs.value, theirs.cid)
 
 
 def _released(action: Update | Delete) -> Iterator[str]:
