@@ -143,12 +143,15 @@ class Journal:
     def settle(self, entries: Iterable[LockEntry]) -> None:
         """Forget what the lock has now; what is still open stays. Raises StateError."""
         self.close()
+        entries = list(entries)
         settled = {name for entry in entries for name in (entry.key, entry.path)}
+        places = {(entry.collection, entry.rkey) for entry in entries}
         lines = _journal_lines(self._path)
         kept = dict.fromkeys(
             line.model_dump_json(exclude_none=True)
             for line in lines
-            if line.did != self.did or line.key not in settled
+            if line.did != self.did
+            or (line.key not in settled and (line.collection, line.rkey) not in places)
         )
         if kept:
             write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())

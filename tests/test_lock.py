@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,11 +182,13 @@ def test_the_next_run_writes_behind_a_torn_line_and_not_into_it() -> None:
 
 
 def test_what_is_settled_leaves_the_journal_and_the_rest_stays() -> None:
+    other = replace(entry("b.md"), rkey=Rkey("3mabcdefghijj"))
+    renamed = replace(other, key="c.md", path="c.md")
     with one_run(Path.cwd(), DID) as journal:
-        journal.write([entry("a.md"), entry("b.md"), entry("b.md")])
+        journal.write([entry("a.md"), other, other])
         journal.settle([entry("a.md")])
-        assert read_journal(Path.cwd(), DID) == [entry("b.md")]
-        journal.settle([entry("b.md")])
+        assert read_journal(Path.cwd(), DID) == [other]
+        journal.settle([renamed])  # the same record under another name
         journal.settle([])
     assert not (Path.cwd() / ".publisher/journal").exists()
 

@@ -74,7 +74,7 @@ def remember(
 
     What was sent and not answered, or is in conflict, stays there. Raises StateError.
     """
-    gone, known = set(), dict(outcome.entries)
+    known, gone = dict(outcome.entries), dict[str, LockEntry]()
     for action in actions:
         match action:
             case Unchanged(record):
@@ -82,10 +82,10 @@ def remember(
             case Keep(record, entry=entry):
                 known[record.key] = entry
             case Forget(entry):
-                gone.add(entry.key)
+                gone[entry.key] = entry
             case _:
                 pass
-    gone |= {key for key, written in outcome.written.items() if isinstance(written, Delete)}
+    gone |= {k: done.entry for k, done in outcome.written.items() if isinstance(done, Delete)}
     places = {(entry.collection, entry.rkey) for entry in known.values()}
     entries = {
         key: entry
@@ -95,7 +95,7 @@ def remember(
     entries |= known
     if entries != memory.before.entries or (entries and memory.before.did != journal.did):
         lock.save(config.root, Lock(journal.did, entries))
-    journal.settle(known.values())
+    journal.settle([*known.values(), *gone.values()])
 
 
 @dataclass(frozen=True, slots=True)

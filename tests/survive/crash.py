@@ -3,11 +3,14 @@
     python -m tests.survive.crash POINT FILE publish …
 
 Points are counted before and after each request and each change on the disk, at the two functions
-through which all of them pass. With POINT 0 nothing ends, and their number goes into FILE.
+through which all of them pass. With POINT 0 nothing ends, and their number goes into FILE. With
+FAULT=ENOSPC (or another name of errno) in the environment, the N-th change on the disk fails
+instead.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -20,6 +23,7 @@ import httpx
 from publisher import files, transport
 
 KILLED = 9
+FAULT = os.environ.get("FAULT", "")
 
 
 class Points:
@@ -33,9 +37,17 @@ class Points:
     def passes(self) -> None:
         """Count one."""
         with self._lock:
-            self.passed += 1
-            if self.passed == self._chosen:
+            self.passed += not FAULT
+            if self.passed == self._chosen and not FAULT:
                 os._exit(KILLED)
+
+    def fails_here(self) -> None:
+        """Count a change on the disk, which may be the one that fails."""
+        with self._lock:
+            self.passed += bool(FAULT)
+            if self.passed == self._chosen and FAULT:
+                number = getattr(errno, FAULT)
+                raise OSError(number, os.strerror(number))
 
 
 def install(points: Points) -> None:
@@ -52,6 +64,7 @@ def install(points: Points) -> None:
     def counted_writing(path: Path) -> Iterator[None]:
         points.passes()
         with writing(path):
+            points.fails_here()
             yield
         points.passes()
 
