@@ -176,7 +176,7 @@ def test_a_second_publisher_on_a_folder_writes_nothing_and_the_hold_dies_with_it
     pds: ReferencePds, tmp_path: Path
 ) -> None:
     world = make_world(pds, tmp_path / "site", 2, 0)
-    pds.faults([{"match": "putRecord", "hang": True}])
+    pds.faults([{"match": "putRecord", "delayMs": 5000}])
     first = subprocess.Popen(
         [sys.executable, "-m", "publisher", "publish", *ALLOWED],
         cwd=world.site.root,
