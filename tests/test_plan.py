@@ -20,11 +20,15 @@ from publisher.plan import (
     Forget,
     LockEntry,
     Orphan,
+    RemoteChanged,
+    RemoteDeleted,
     State,
     Unchanged,
     Update,
+    Wishes,
     entry_of,
     plan,
+    resolve,
 )
 from publisher.record import Record, derived_rkey
 from publisher.repo import RemoteRecord
@@ -79,9 +83,9 @@ ELSEWHERE = "3lzzzzzzzzz22"
         (A, A, A, Unchanged),
         (A, B, A, Unchanged),
         (B, A, A, Update),
-        (A, A, B, Conflict),
+        (A, A, B, RemoteChanged),
         (B, A, C, Conflict),
-        (A, A, None, Conflict),
+        (A, A, None, RemoteDeleted),
         (B, A, None, Conflict),
         (None, A, A, Orphan),
         (None, A, B, Orphan),
@@ -100,7 +104,7 @@ def test_an_update_names_the_cid_that_it_replaces_and_the_fields_that_change() -
     action = decide(B, A, at(ELSEWHERE, A.value), ELSEWHERE)
 
     assert isinstance(action, Update)
-    assert (action.rkey, action.swap, action.changed) == (ELSEWHERE, A.cid, ("title",))
+    assert (action.rkey, action.theirs.cid, action.changed) == (ELSEWHERE, A.cid, ("title",))
 
 
 def test_without_a_lock_a_record_at_the_derived_rkey_is_ours_and_is_updated() -> None:
@@ -109,7 +113,7 @@ def test_without_a_lock_a_record_at_the_derived_rkey_is_ours_and_is_updated() ->
     (action,) = plan(DID, [A], remote(theirs), State())
 
     assert isinstance(action, Update)
-    assert action.swap == theirs.cid
+    assert action.theirs == theirs
 
 
 def test_a_record_that_front_matter_names_is_updated() -> None:
@@ -313,7 +317,7 @@ SITES = st.dictionaries(NAMES, TITLES)
 
 def apply(actions: list[Action], there: dict[Rkey, RemoteRecord]) -> dict[Rkey, RemoteRecord]:
     for action in actions:
-        if isinstance(action, (Create, Update, Adopt)):
+        if isinstance(action, (Create, Update)):
             there = there | {action.rkey: at(action.rkey, action.value)}
     return there
 
@@ -332,18 +336,21 @@ def test_planning_after_applying_finds_nothing_to_write(
     there: dict[Rkey, RemoteRecord] = {}
     entries: dict[str, LockEntry] = {}
     for site in (first, second):
-        actions = plan(DID, records(site), {DOCUMENT: there}, State(entries))
+        planned = plan(DID, records(site), {DOCUMENT: there}, State(entries))
+        actions = resolve(planned, Wishes(adopt=True), sites={SITE})
         documents = [action for action in actions if not isinstance(action, (Orphan, Forget))]
         assert len(documents) == len(site)
         for action in actions:
             if isinstance(action, (Update, Adopt)):
-                assert action.swap == there[action.rkey].cid
+                assert action.theirs == there[action.rkey]
+                assert action.cid != action.theirs.cid
             if isinstance(action, Create):
                 assert action.rkey not in there
         there = apply(actions, there)
         for action in actions:
             if isinstance(action, (Create, Update, Unchanged)) and keeps_lock:
-                entries[action.record.key] = entry_of(action.record, action.rkey, action.value)
+                value = there[action.rkey].value
+                entries[action.record.key] = entry_of(action.record, action.rkey, value)
         again = plan(DID, records(site), {DOCUMENT: there}, State(entries))
         assert not [a for a in again if isinstance(a, (Create, Update, Adopt))]
         assert conflicts(again) == conflicts(actions)
