@@ -30,11 +30,11 @@ class CommitAnswer(BaseModel):
 
 
 class RecordAnswer(BaseModel):
-    """A record as listRecords answers it."""
+    """A record as listRecords answers it; what is no object is told of, and the others are read."""
 
     uri: str
     cid: str
-    value: dict[str, Any]
+    value: Any
 
 
 class RecordsAnswer(BaseModel):
