@@ -182,9 +182,9 @@ def test_an_emptied_folder_stops_a_prune(site: Site) -> None:
     assert only(site.publish(prune=True, allow=frozenset({"empty"}))) == ("delete", 0)
 
 
-def many(site: Site, number: int, **head: object) -> None:
+def many(site: Site, number: int, description: str = "") -> None:
     for count in range(number):
-        site.write(f"{count}.md", **head)
+        site.write(f"{count}.md", description=description)
 
 
 def test_many_deletes_at_once_are_stopped_or_asked_about(site: Site) -> None:

@@ -174,7 +174,7 @@ def test_a_fetched_node_that_is_another_is_missing() -> None:
     with pytest.raises(MissingBlock):
         walk_part(
             root,
-            {}.get,
+            lambda _: None,
             COLLECTIONS,
             old={},
             fetch=lambda cids: dict.fromkeys(cids, held[root] + b"0"),

@@ -32,6 +32,7 @@ from publisher.plan import (
 )
 from publisher.record import Record, derived_rkey
 from publisher.repo import RemoteRecord
+from publisher.spool import whole
 from publisher.syntax import AtUri, Did, Nsid, Rkey
 
 DID = Did("did:plc:44ybard66vv44zksje25o7dz")
@@ -179,12 +180,12 @@ def test_with_the_lock_a_changed_site_is_an_update_of_the_same_record() -> None:
 
 def test_fields_of_others_survive_an_update() -> None:
     foreign: dict[str, Value] = {"bskyPostRef": {"uri": "at://x", "cid": "y"}, "odd": [None, 1]}
-    theirs = at(ELSEWHERE, A.value | foreign)
+    theirs = at(ELSEWHERE, whole(A.value) | foreign)
 
     action = decide(B, A, theirs, ELSEWHERE)
 
     assert isinstance(action, Update)
-    assert action.value == B.value | foreign
+    assert action.value == whole(B.value) | foreign
 
 
 def test_a_field_that_the_author_removed_is_removed() -> None:
@@ -198,23 +199,23 @@ def test_a_field_that_the_author_removed_is_removed() -> None:
 
 def test_a_json_record_keeps_what_it_does_not_mention_and_removes_what_it_wrote_before() -> None:
     def record(**fields: Value) -> Record:
-        value = A.value | fields
+        value = whole(A.value) | fields
         return Record("a.json", "a.json", DOCUMENT, value, frozenset(value))
 
     before, now = record(description="Old", tags=["sea"]), record(tags=["sea"])
-    theirs = at(ELSEWHERE, before.value | {"theirs": 1})
+    theirs = at(ELSEWHERE, whole(before.value) | {"theirs": 1})
     entry = entry_of(before, Rkey(ELSEWHERE), before.value)
 
     (action,) = plan(DID, [now], remote(theirs), State({"a.json": entry}))
 
     assert isinstance(action, Update)
-    assert action.value == now.value | {"theirs": 1}
+    assert action.value == whole(now.value) | {"theirs": 1}
 
 
 def test_content_of_a_type_that_we_do_not_write_stays_theirs() -> None:
     leaflet: dict[str, Value] = {"$type": "pub.leaflet.content", "pages": []}
     ours = make(title="B", content={"$type": "at.markpub.markdown"})
-    theirs = at(ELSEWHERE, A.value | {"content": leaflet})
+    theirs = at(ELSEWHERE, whole(A.value) | {"content": leaflet})
 
     action = decide(ours, A, theirs, ELSEWHERE)
 
@@ -392,7 +393,7 @@ def test_another_rkey_for_a_published_document_is_a_conflict_and_no_second_recor
 
 def test_another_type_for_a_published_document_is_a_conflict_and_no_second_record() -> None:
     other = Nsid("com.example.doc")
-    now = Record("a.md", "a.md", other, A.value | {"$type": other}, MARKDOWN_OWNED)
+    now = Record("a.md", "a.md", other, whole(A.value) | {"$type": other}, MARKDOWN_OWNED)
     state = State({"a.md": locked(A, ELSEWHERE)})
 
     (action,) = plan(DID, [now], remote(at(ELSEWHERE, A.value)), state)
@@ -413,7 +414,7 @@ def test_content_that_another_app_took_over_does_not_make_an_edit_a_conflict() -
     markdown: dict[str, Value] = {"$type": "at.markpub.markdown"}
     leaflet: dict[str, Value] = {"$type": "pub.leaflet.content", "pages": []}
     before, now = make(title="A", content=markdown), make(title="B", content=markdown)
-    theirs = at(ELSEWHERE, before.value | {"content": leaflet})
+    theirs = at(ELSEWHERE, whole(before.value) | {"content": leaflet})
 
     action = decide(now, before, theirs, ELSEWHERE)
 

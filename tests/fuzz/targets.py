@@ -27,6 +27,7 @@ from publisher.findings import CODES, Finding, has_errors
 from publisher.lexicon.catalog import PROFILES
 from publisher.record import build
 from publisher.resources import bundled
+from publisher.spool import whole
 from tests.fuzz import corpus
 from tests.fuzz.mutation import octets, text, tree
 
@@ -232,7 +233,7 @@ def run_read(raw: bytes) -> None:
                 findings += catalog().validate(record.value, nsid=record.collection).findings
                 sound(findings, record.value)
                 if not has_errors(findings):
-                    data.loads(data.dumps(record.value))
+                    data.loads(data.dumps(whole(record.value)))
 
 
 def run_locate(raw: bytes) -> None:
