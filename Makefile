@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: test demo bench fuzz differential mutants format clean
+.PHONY: test demo bench fuzz differential survive mutants format clean
 
 test: $(VENV)/test.stamp
 	$(BIN)/ruff format --check
@@ -34,6 +34,11 @@ fuzz: $(VENV)/test.stamp
 # Minutes of what tests/test_differential.py does in seconds.
 differential: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/differential.py
+
+# Twenty minutes: killed at every point and 200 times at random, and every fault on every call.
+survive: $(VENV)/test.stamp
+	$(BIN)/python -m tests.test_survive_crashes
+	$(BIN)/python -m tests.test_survive_faults
 
 # Ten minutes and more: every small change to data and lexicon that the tests could miss.
 mutants: $(VENV)/test.stamp

@@ -17,7 +17,9 @@ from publisher.plan import (
     Adopt,
     Conflict,
     Create,
+    Delete,
     Forget,
+    Keep,
     LockEntry,
     Orphan,
     RemoteChanged,
@@ -420,3 +422,72 @@ def test_content_that_another_app_took_over_does_not_make_an_edit_a_conflict() -
 
     assert isinstance(action, Update)
     assert (action.changed, action.value["content"]) == (("title",), leaflet)
+
+
+def test_a_record_that_cannot_be_read_is_neither_created_over_nor_forgotten() -> None:
+    reason = {(DOCUMENT, Rkey(ELSEWHERE)): "is no record of the data model"}
+    derived = {(DOCUMENT, derived_rkey(A, DID, 0)): "is no record of the data model"}
+    entries = {"a.md": locked(A, ELSEWHERE)}
+
+    (locked_one,) = plan(DID, [B], remote(), State(entries, unreadable=reason))
+    (new_one,) = plan(DID, [A], remote(), State(unreadable=derived))
+    gone = plan(DID, [], remote(), State(entries, unreadable=reason))
+
+    assert isinstance(locked_one, Conflict)
+    assert "is no record of the data model" in locked_one.reason
+    assert isinstance(new_one, Conflict)
+    assert gone == []
+
+
+def test_a_foreign_field_makes_no_orphan_a_conflict() -> None:
+    state = State({"a.md": locked(A, ELSEWHERE)})
+
+    (added,) = plan(DID, [], remote(at(ELSEWHERE, whole(A.value) | {"theirs": 1})), state)
+    (changed,) = plan(DID, [], remote(at(ELSEWHERE, B.value)), state)
+
+    assert isinstance(added, Orphan)
+    assert isinstance(changed, Orphan)
+    assert (added.changed, changed.changed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "base", "theirs", "wishes", "expected"),
+    [
+        (A, A, B, Wishes(), RemoteChanged),
+        (A, A, B, Wishes(force=frozenset({"a.md"})), Update),
+        (A, A, B, Wishes(force=frozenset({"b.md"})), RemoteChanged),
+        (B, A, C, Wishes(), Conflict),
+        (B, A, C, Wishes(force=frozenset({"a.md"})), Update),
+        (B, A, C, Wishes(keep=frozenset({"a.md"})), Keep),
+        (A, A, None, Wishes(recreate=True), Create),
+        (B, A, None, Wishes(force=frozenset({"a.md"})), Conflict),
+        (B, A, None, Wishes(recreate=True), Create),
+        (B, A, None, Wishes(keep=frozenset({"a.md"})), Keep),
+        (None, A, A, Wishes(), Orphan),
+        (None, A, A, Wishes(prune=True), Delete),
+        (None, A, B, Wishes(prune=True), Orphan),
+        (None, A, B, Wishes(prune=True, force=frozenset({"a.md"})), Delete),
+    ],
+)
+def test_what_the_user_wishes_decides_what_the_table_leaves_open(
+    ours: Record | None,
+    base: Record | None,
+    theirs: Record | None,
+    wishes: Wishes,
+    expected: type,
+) -> None:
+    there = at(ELSEWHERE, theirs.value) if theirs else None
+
+    (action,) = resolve([decide(ours, base, there, ELSEWHERE)], wishes, sites={SITE})
+
+    assert type(action) is expected
+    if isinstance(action, (Update, Delete)):
+        assert there is not None
+        assert action.theirs == there
+
+
+def test_only_records_of_this_site_are_pruned_and_none_while_a_document_is_invalid() -> None:
+    orphan = decide(None, A, at(ELSEWHERE, A.value), ELSEWHERE)
+
+    assert resolve([orphan], Wishes(prune=True), sites={"https://bob.example"}) == [orphan]
+    assert resolve([orphan], Wishes(prune=True), sites={SITE}, prunes=False) == [orphan]

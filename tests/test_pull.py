@@ -148,7 +148,7 @@ def test_a_record_that_is_gone_leaves_its_file_and_is_reported(site: Site, out: 
 def test_a_folder_of_another_repo_is_not_mixed(site: Site, out: Path) -> None:
     pulled(site, out)
     site.configure(repo="folder:./other")
-    site.publish(allow_account=True)
+    site.publish(allow=frozenset({"account"}))
 
     with pytest.raises(StateError, match="holds the repo of did:key:"):
         pulled(site, out)

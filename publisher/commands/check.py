@@ -88,7 +88,7 @@ def _compare(
         repo.did,
         records,
         snapshot.records,
-        state_of(checked, Memory(known, entries)),
+        state_of(checked, Memory(known, entries), snapshot),
         formerly=config.settings.formerly,
     )
     items = [_invalid(file) for file in checked if file.status == "invalid"]

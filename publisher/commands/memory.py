@@ -26,7 +26,7 @@ from publisher.plan import (
     entry_for,
     entry_of,
 )
-from publisher.repo import Repo
+from publisher.repo import Repo, Snapshot
 from publisher.spool import whole
 
 _DOWNLOADS = 16
@@ -56,11 +56,11 @@ def recall(config: Config, repo: Repo, *, allow_account: bool) -> Memory:
     )
 
 
-def state_of(checked: Sequence[Checked], memory: Memory) -> State:
-    """Return what earlier runs left, beside the files that are there now."""
+def state_of(checked: Sequence[Checked], memory: Memory, snapshot: Snapshot) -> State:
+    """Return what earlier runs left, beside the files and unreadable records of now."""
     held = frozenset(file.key for file in checked if file.status == "invalid")
     present = frozenset(file.key for file in checked)
-    return State(memory.entries, memory.intents, held, present)
+    return State(memory.entries, memory.intents, held, present, snapshot.unreadable)
 
 
 def remember(

@@ -195,7 +195,7 @@ def _read(run: Run, progress: Progress) -> Snapshot:
         run.repo.did,
         [file.record for file in run.checked if file.record],
         snapshot.records,
-        state_of(run.checked, run.memory),
+        state_of(run.checked, run.memory, snapshot),
         formerly=run.config.settings.formerly,
     )
     run.outcome.settle(actions)

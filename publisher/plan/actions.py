@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from publisher.data import Value
-from publisher.record import Record
+from publisher.record import CONTENT, Record, owned_cid
 from publisher.repo import RemoteRecord
 from publisher.syntax import Nsid, Rkey
 
@@ -31,6 +31,13 @@ class LockEntry:
     owned: str
     content: str | None
     fields: frozenset[str]
+
+    def agrees(self, value: Mapping[str, Value], owned: frozenset[str]) -> bool:
+        """Tell whether the fields that we wrote are as we left them, of those `owned` now."""
+        if owned_cid(value, self.fields - CONTENT) != self.owned:
+            return False
+        judged = "content" in self.fields & owned
+        return not judged or owned_cid(value, CONTENT) == self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +205,12 @@ class State:
     """What earlier runs left: `entries` from the lock, `intents` written down before sending.
 
     `present` are the paths of all files, drafts too; `held` those of documents that can't be judged
-    now (invalid, unreadable): their entries and records are left alone.
+    now (invalid, unreadable): their entries and records are left alone. `unreadable` are places in
+    the repo whose records can't be read, with the reason: nothing is written there.
     """
 
     entries: Mapping[str, LockEntry] = field(default_factory=dict)
     intents: Sequence[LockEntry] = ()
     held: frozenset[str] = frozenset()
     present: frozenset[str] = frozenset()
+    unreadable: Mapping[Place, str] = field(default_factory=dict)

@@ -46,7 +46,9 @@ def plan(
         if conflict := matching.conflicts.get(record.key):
             actions.append(conflict)
         elif match := matching.matches.get(record.key):
-            actions.append(_decide(record, match, remote))
+            readable = match.place not in state.unreadable
+            decided = _decide(record, match, remote) if readable else None
+            actions.append(decided or matching.unreadable(record, match.place))
         else:
             actions.append(matching.create(record))
     return actions + list(matching.left_over(records))
@@ -80,14 +82,6 @@ def entry_for(action: Unchanged, known: LockEntry | None) -> LockEntry:
     return entry_of(record, action.rkey, theirs.value, theirs.cid)
 
 
-def agrees(value: Mapping[str, Value], base: LockEntry, owned: frozenset[str]) -> bool:
-    """Tell whether the fields that we wrote are as we left them, of those that are ours now."""
-    if owned_cid(value, base.fields - CONTENT) != base.owned:
-        return False
-    judged = "content" in base.fields & owned
-    return not judged or owned_cid(value, CONTENT) == base.content
-
-
 def changed_fields(ours: Mapping[str, Value], theirs: Mapping[str, Value]) -> tuple[str, ...]:
     """Return the names of the top-level fields that differ, sorted."""
     names = ours.keys() | theirs.keys()
@@ -115,7 +109,7 @@ def _decide(record: Record, match: Match, remote: Remote) -> Action:
         return Unchanged(record, rkey, theirs)
     changed = changed_fields(value, there)
     owned = record.owned_over(there)
-    if any(agrees(there, base, owned) for base in match.bases):
+    if any(base.agrees(there, owned) for base in match.bases):
         return Update(record, rkey, theirs, cid, changed)
     if match.bases:
         return _both_changed(record, match, theirs, changed)
@@ -139,7 +133,7 @@ def _absent(record: Record, rkey: Rkey, match: Match) -> Action:
 
 def _is_base(record: Record, bases: Iterable[LockEntry]) -> bool:
     ours = whole(record.value)
-    return any(agrees(ours, base, record.owned) for base in bases)
+    return any(base.agrees(ours, record.owned) for base in bases)
 
 
 def _both_changed(

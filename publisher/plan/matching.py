@@ -26,6 +26,7 @@ from publisher.plan.actions import (
 )
 from publisher.record import SALTS, Record, derived_rkey, fingerprint
 from publisher.repo import RemoteRecord
+from publisher.spool import whole
 from publisher.syntax import Did, Nsid, Rkey
 
 
@@ -79,21 +80,31 @@ class Matching:
             place = (entry.collection, entry.rkey)
             if used & {key, entry.path} or entry.path in self.state.held:
                 continue
+            if place in self.state.unreadable:
+                continue
             theirs = self._at(place)
             if theirs is None or place in matched:
                 yield Forget(entry)
             else:
-                yield Orphan(entry, theirs, changed=theirs.cid != entry.cid)
+                yield Orphan(entry, theirs, changed=_is_changed(entry, theirs))
 
     def create(self, record: Record) -> Action:
         """Return a Create at the first derived rkey that is free."""
         for salt in SALTS:
             place = (record.collection, derived_rkey(record, self.did, salt))
+            if place in self.state.unreadable:
+                return self.unreadable(record, place)
             if place not in self.claimed and not self._at(place):
                 self.claimed.add(place)
                 return Create(record, place[1])
         reason = "every record key that is derived from it is taken"
         return Conflict(record, None, reason, "give it an `id` in its front matter")
+
+    def unreadable(self, record: Record, place: Place) -> Conflict:
+        """Return what is said of a document whose record can't be read."""
+        reason = f"its record {place[1]} {self.state.unreadable[place]}"
+        remedy = "correct or delete that record with the app that wrote it"
+        return Conflict(record, place[1], reason, remedy)
 
     def _open(self, records: Sequence[Record]) -> list[Record]:
         done = self.matches.keys() | self.conflicts.keys()
@@ -250,6 +261,10 @@ class Matching:
                 self._claim(record, Match(places[0], proven=False))
             elif places:
                 self.conflicts[record.key] = _ambiguous(record, places)
+
+
+def _is_changed(entry: LockEntry, theirs: RemoteRecord) -> bool:
+    return theirs.cid != entry.cid and not entry.agrees(whole(theirs.value), entry.fields)
 
 
 def _ambiguous(record: Record, places: Sequence[Place]) -> Conflict:
