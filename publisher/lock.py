@@ -184,29 +184,24 @@ def one_run(root: Path, did: Did) -> Iterator[Journal]:
     Raises StateError when another run holds it or the folder can't be written.
     """
     folder = root / FOLDER_NAME
-    try:
+    hold = FileLock(folder / "run", timeout=0)
+    with writing(folder):
         folder.mkdir(exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-        hold = FileLock(folder / "run", timeout=0)
-        hold.acquire()
-    except Timeout as error:
-        raise StateError(
-            f"another `publisher publish` is at work in {root}", remedy="wait until it has ended"
-        ) from error
-    except OSError as error:
-        raise _not_writable(folder, error) from error
+        try:
+            hold.acquire()
+        except Timeout as error:
+            raise StateError(
+                f"another `publisher publish` is at work in {root}",
+                remedy="wait until it has ended",
+            ) from error
     journal = Journal(root, did)
     try:
+        if not (folder / ".gitignore").exists():
+            write_atomically(folder / ".gitignore", b"*\n")
         yield journal
     finally:
         journal.close()
         hold.release()
-
-
-def _not_writable(path: Path, error: OSError) -> StateError:
-    return StateError(f"{path}: {error.strerror}", remedy="make the folder writable")
 
 
 def _parsed(model: type[Model], text: str, path: Path, number: int) -> Model:

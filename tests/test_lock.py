@@ -319,7 +319,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_that_says_so(
     with pytest.raises(StateError) as caught, one_run(Path.cwd(), DID):
         pass
     assert caught.value.message == f"{Path.cwd() / '.publisher'}: Read-only file system"
-    assert caught.value.remedy == "make the folder writable"
+    assert caught.value.remedy == "make the folder writable, or free some space"
 
 
 def test_a_file_is_replaced_whole_with_the_modes_of_any_new_file() -> None:
