@@ -59,12 +59,16 @@ class Fault(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account with its two passwords; `app_password` is what users give to programs."""
+    """An account with its two passwords; `app_password` is what users give to programs.
+
+    `token` is that of the session in which it was made, where that was here.
+    """
 
     handle: str
     did: str
     password: str
     app_password: str
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class ReferencePds:
         app = self.call(
             "com.atproto.server.createAppPassword", {"name": "test"}, token=made["accessJwt"]
         )
-        return Account(handle, made["did"], password, app["password"])
+        return Account(handle, made["did"], password, app["password"], made["accessJwt"])
 
     def stats(self) -> Stats:
         """Return what was asked of the PDS (not of the PLC directory)."""
