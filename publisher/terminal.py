@@ -49,6 +49,8 @@ def show(report: Report, *, format: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        # What is left in the buffer would fail once more at the exit, with a status of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise PublisherError(
             f"the report can't be written: {error.strerror}", remedy="write it to another place"
         ) from error

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -172,28 +171,34 @@ def test_a_blob_that_goes_between_asking_and_referring_is_uploaded_again(
     assert pds.stats().count("com.atproto.repo.uploadBlob") == before + 1
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from publisher.lock import one_run
+with one_run(Path(), sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
 def test_a_second_publisher_on_a_folder_writes_nothing_and_the_hold_dies_with_its_process(
     pds: ReferencePds, tmp_path: Path
 ) -> None:
     world = make_world(pds, tmp_path / "site", 2, 0)
-    pds.faults([{"match": "putRecord", "delayMs": 5000}])
-    first = subprocess.Popen(
-        [sys.executable, "-m", "publisher", "publish", *ALLOWED],
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, world.account.did],
         cwd=world.site.root,
         env={**os.environ, **environment(world)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not pds.stats().count("com.atproto.repo.putRecord"):
-        assert first.poll() is None
-        time.sleep(0.05)
-    writes = world.writes()
+        stdout=subprocess.PIPE,
+    ) as first:
+        assert first.stdout
+        assert first.stdout.readline() == b"held\n"
+        writes = world.writes()
 
-    second = run("publish", *ALLOWED, folder=world.site.root, environment=environment(world))
+        second = run("publish", *ALLOWED, folder=world.site.root, environment=environment(world))
 
+        first.send_signal(signal.SIGKILL)
     assert second.returncode == 2
     assert "another `publisher publish` is at work" in second.stderr
     assert world.writes() == writes
-    first.send_signal(signal.SIGKILL)
-    first.wait(timeout=60)
     world.has_converged(2)
