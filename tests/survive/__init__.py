@@ -1,7 +1,6 @@
-"""What `publish` survives: killed at each point and at any time, a disk that fails or is full.
+"""What a publish survives: killed anywhere, cut off anywhere, refused anything.
 
-`runner` runs the command in processes that can be ended at a point (`points`), `scenarios` are what
-is published meanwhile, `checks` say what must be so afterwards. `make survive` runs all of it,
-tests/test_survive_crashes.py and tests/test_survive_disk.py a part: `python -m tests.survive.crash
---help`, `python -m tests.survive.kill --help`.
+`world` makes a site on the reference PDS and says when it has converged; `crash` runs the command
+and ends the process at a chosen point; `faults` puts faults between the program and the server.
+tests/test_survive_*.py run a short form, `make survive` all of it.
 """

@@ -1,103 +1,96 @@
-"""Runs that end at a point: every point of every scenario is killed once, on a fresh account."""
+"""The command, ended at a chosen point.
+
+    python -m tests.survive.crash POINT FILE publish …
+
+Points are counted before and after each request and each change on the disk, at the two functions
+through which all of them pass. With POINT 0 nothing ends, and their number goes into FILE. With
+FAULT=ENOSPC (or another name of errno) in the environment, the N-th change on the disk fails
+instead.
+"""
 
 from __future__ import annotations
 
-import argparse
+import errno
+import os
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests import reference_pds
-from tests.reference_pds import ReferencePds
-from tests.survive import runner
-from tests.survive.checks import converges, forget
-from tests.survive.points import KILLED
-from tests.survive.runner import Runner
-from tests.survive.scenarios import SCENARIOS, Scenario, stage
+import httpx
 
-LOSSES = ("", "publisher.lock", ".publisher/journal", ".publisher")
-"""What else is lost between a crash and the next run."""
+from publisher import files, transport
+
+KILLED = 9
+FAULT = os.environ.get("FAULT", "")
 
 
-def points_of(pds: ReferencePds, using: Runner, folder: Path, scenario: Scenario) -> Sequence[str]:
-    """Return the points of a scenario, in the order in which a run reached them."""
-    ready = stage(pds, using, folder)
-    scenario.prepare(ready)
-    ended = ready.publish(*scenario.options, **scenario.ways)
-    assert ended.status == 0, ended
-    return ended.points
+class Points:
+    """Counts the points that are passed; the chosen one ends the process."""
+
+    def __init__(self, chosen: int) -> None:
+        self.passed = 0
+        self._chosen = chosen
+        self._lock = threading.Lock()
+
+    def passes(self) -> None:
+        """Count one."""
+        with self._lock:
+            self.passed += not FAULT
+            if self.passed == self._chosen and not FAULT:
+                os._exit(KILLED)
+
+    def fails_here(self) -> None:
+        """Count a change on the disk, which may be the one that fails."""
+        with self._lock:
+            self.passed += bool(FAULT)
+            if self.passed == self._chosen and FAULT:
+                number = getattr(errno, FAULT)
+                raise OSError(number, os.strerror(number))
 
 
-def crash(
-    pds: ReferencePds,
-    using: Runner,
-    folder: Path,
-    scenario: Scenario,
-    point: str,
-    *,
-    loss: str = "",
-) -> None:
-    """Kill a run at a point, lose a file, run again. Raises AssertionError with what is wrong."""
-    ready = stage(pds, using, folder)
-    scenario.prepare(ready)
-    ended = ready.publish(*scenario.options, **scenario.ways, kill_at=point)
-    assert ended.status == KILLED, f"{point} was never reached: {ended}"
-    if loss:
-        forget(ready, loss)
-    converges(ready, scenario, backups=loss != ".publisher")
+def install(points: Points) -> None:
+    """Let every request and every change on the disk pass the points."""
+    send, writing = transport.GuardedTransport.handle_request, files.writing
+
+    def counted(guarded: transport.GuardedTransport, request: httpx.Request) -> httpx.Response:
+        points.passes()
+        answer = send(guarded, request)
+        points.passes()
+        return answer
+
+    @contextmanager
+    def counted_writing(path: Path) -> Iterator[None]:
+        points.passes()
+        with writing(path):
+            points.fails_here()
+            yield
+        points.passes()
+
+    setattr(transport.GuardedTransport, "handle_request", counted)  # noqa: B010  # not for mypy
+    files.writing = counted_writing
 
 
-def losses_of(scenario: Scenario) -> Sequence[str]:
-    """Return what may be lost: only the lock knows what `--prune` may delete."""
-    if "--prune" in scenario.options:
-        return [loss for loss in LOSSES if loss != "publisher.lock"]
-    return LOSSES
+def main() -> None:
+    """Run the command; small batches, so that there are several."""
+    chosen, told, *arguments = sys.argv[1:]
+    points = Points(int(chosen))
+    install(points)
+    # After that: modules take `writing` by name.
+    from publisher import cli
+    from publisher.apply import applier
+    from publisher.pds import wire
 
-
-def main() -> int:
-    """Run all, or one again; say what was found, and return the exit status."""
-    options = _options()
-    failures = 0
-    with reference_pds.start() as pds, runner.start() as using, _folder() as folder:
-        sys.stdout.write("| scenario | points | kills | s | failures |\n|---|---|---|---|---|\n")
-        for name in options.scenario:
-            failures += _campaign(pds, using, Path(folder), SCENARIOS[name], options.point)
-    return 1 if failures else 0
-
-
-def _campaign(
-    pds: ReferencePds, using: Runner, folder: Path, scenario: Scenario, wanted: str | None
-) -> int:
-    began, kills, failed = time.monotonic(), 0, []
-    points = points_of(pds, using, folder / "site", scenario)
-    losses = losses_of(scenario)
-    for number, point in enumerate(points if wanted is None else [wanted]):
-        for loss in ("", losses[1 + number % (len(losses) - 1)]):
-            kills += 1
-            try:
-                crash(pds, using, folder / "site", scenario, point, loss=loss)
-            except AssertionError as error:
-                failed.append(f"{scenario.name}, {point}, lost: {loss or 'nothing'}: {error}")
-    seconds = time.monotonic() - began
-    row = f"| {scenario.name} | {len(points)} | {kills} | {seconds:.0f} | {len(failed)} |"
-    sys.stdout.writelines(f"{line}\n" for line in (row, *failed))
-    sys.stdout.flush()
-    return len(failed)
-
-
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory()
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.survive.crash", description=__doc__)
-    names = list(SCENARIOS)
-    parser.add_argument("--scenario", nargs="+", choices=names, default=names)
-    parser.add_argument("--point", help="only this one, like 'after request applyWrites 2'")
-    return parser.parse_args()
+    wire.MAX_WRITES = 3
+    applier.WRITTEN_AHEAD = 3
+    applier.FEW = int(os.environ.get("FEW", applier.FEW))
+    sys.argv = ["publisher", *arguments]
+    try:
+        cli.main()
+    finally:
+        Path(told).write_text(str(points.passed))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
