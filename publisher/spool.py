@@ -10,7 +10,9 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from io import FileIO
 from itertools import accumulate
 from typing import Final, TypeGuard
 
@@ -143,7 +145,7 @@ class Spool:
     """A temporary file of DAG-CBOR blocks, gone with its last value; thread-safe."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by the next line
+        self._file = temporary_file()
         weakref.finalize(self, self._file.close)
         self._end = 0
         self._lock = threading.Lock()
@@ -181,12 +183,25 @@ class Spool:
 
     def _write(self, block: bytes, start: int) -> None:
         left, at = memoryview(block), start
-        try:
+        with spare_room():
             while left:
                 written = os.pwrite(self._file.fileno(), left, at)
                 left, at = left[written:], at + written
-        except OSError as error:
-            raise StateError(
-                f"{tempfile.gettempdir()}: {error.strerror}",
-                remedy="free some space there, or set TMPDIR to a folder that has more",
-            ) from error
+
+
+def temporary_file() -> FileIO:
+    """Return a file without a name and without a buffer. Raises StateError."""
+    with spare_room():
+        return tempfile.TemporaryFile(buffering=0)
+
+
+@contextmanager
+def spare_room() -> Iterator[None]:
+    """Turn what the disk of temporary files refuses into StateError."""
+    try:
+        yield
+    except OSError as error:
+        raise StateError(
+            f"{tempfile.gettempdir()}: {error.strerror}",
+            remedy="free some space there, or set TMPDIR to a folder that has more",
+        ) from error

@@ -11,7 +11,7 @@ import pytest
 
 from publisher.archive import write_car
 from publisher.data import DAG_CBOR, Cid, Value, encode
-from publisher.errors import RepoUnavailable
+from publisher.errors import RepoUnavailable, StateError
 from publisher.pds import PdsRepo, reading, xrpc
 from publisher.repo import CreateWrite, DeleteWrite, Snapshot, UpdateWrite, Write
 from publisher.spool import whole
@@ -455,3 +455,16 @@ def test_many_records_of_the_reference_pds_come_in_a_car(
     assert values(snapshot) == {
         f"{w.collection}/{w.rkey}": w.value for w in writes if not isinstance(w, DeleteWrite)
     }
+
+
+def test_a_full_disk_for_temporary_files_is_an_error_with_a_remedy(
+    server: RepoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch)
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    monkeypatch.setattr(reading, "temporary_file", lambda: full.open("wb", buffering=0))
+    with opened(server) as repo, pytest.raises(StateError, match="No space left") as caught:
+        repo.read([NOTE])
+    assert "TMPDIR" in caught.value.remedy

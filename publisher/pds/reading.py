@@ -7,9 +7,9 @@ a hundredth of a request listed, 0.04 ms in a CAR, those of other collections to
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Final
 
@@ -30,6 +30,7 @@ from publisher.pds.gathering import Gathering
 from publisher.pds.listing import list_records
 from publisher.pds.queries import Queries
 from publisher.repo import Applied, Commit, Snapshot, Write
+from publisher.spool import spare_room, temporary_file
 from publisher.syntax import Did, Nsid, Rkey
 from publisher.transport import Limits
 
@@ -187,13 +188,13 @@ class Reading:
                 raise _TooLargeError(f"its CAR is larger than {max_bytes} bytes")
             _write(file, part)
 
-        with tempfile.TemporaryFile() as file:
+        with temporary_file() as file:
             limits = Limits(max_bytes=max_bytes + 1, seconds=_SECONDS)
             self._queries.download(
                 "com.atproto.sync.getRepo", write, limits, did=self._queries.did, **since
             )
             file.seek(0)
-            yield CarFile(file)
+            yield CarFile(BufferedReader(file))
 
     def _nodes(self, cids: Sequence[Cid]) -> Mapping[Cid, bytes]:
         """Fetch nodes of the tree; those of one layer at the collections' edges are few."""
@@ -246,10 +247,7 @@ def _place(path: str) -> Place:
 
 
 def _write(file: IO[bytes], part: bytes) -> None:
-    try:
-        file.write(part)
-    except OSError as error:
-        raise StateError(
-            f"{tempfile.gettempdir()}: {error.strerror}",
-            remedy="free some space there, or set TMPDIR to a folder that has more",
-        ) from error
+    left = memoryview(part)
+    with spare_room():
+        while left:
+            left = left[file.write(left) :]
