@@ -120,6 +120,8 @@ def killed_and_converged(
     status, _ = run(world, scenario, point)
     assert status == KILLED, f"point {point} was never reached"
     lose(world, loses)
+    if loses == "nothing":  # then the journal tells that what arrived was ours
+        world.site.write("2.md", "Hello a third time.")
     world.has_converged(scenario.documents, prune=scenario.prune)
     if scenario.make is not nothing_yet:
         world.keeps_foreign_fields()
