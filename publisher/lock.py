@@ -118,6 +118,25 @@ def _journal_lines(path: Path) -> list[_Line]:
     return [_parsed(_Line, text, path, number) for number, text in enumerate(texts, 1)]
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The documents, by key and path, and the places of which the lock says enough now."""
+
+    names: frozenset[str]
+    places: frozenset[tuple[str, str]]
+
+    @classmethod
+    def by(cls, entries: Iterable[LockEntry]) -> Settled:
+        """Return what these lines of the lock settle, those that are dropped too."""
+        entries = list(entries)
+        names = frozenset(name for entry in entries for name in (entry.key, entry.path))
+        return cls(names, frozenset((entry.collection, entry.rkey) for entry in entries))
+
+    def covers(self, intent: LockEntry | _Line) -> bool:
+        """Tell whether a line of the journal is needed no longer."""
+        return intent.key in self.names or (intent.collection, intent.rkey) in self.places
+
+
 class Journal:
     """Entries written down, and on the disk, before they are sent to the account `did`."""
 
@@ -143,15 +162,12 @@ class Journal:
     def settle(self, entries: Iterable[LockEntry]) -> None:
         """Forget what the lock has now; what is still open stays. Raises StateError."""
         self.close()
-        entries = list(entries)
-        settled = {name for entry in entries for name in (entry.key, entry.path)}
-        places = {(entry.collection, entry.rkey) for entry in entries}
+        settled = Settled.by(entries)
         lines = _journal_lines(self._path)
         kept = dict.fromkeys(
             line.model_dump_json(exclude_none=True)
             for line in lines
-            if line.did != self.did
-            or (line.key not in settled and (line.collection, line.rkey) not in places)
+            if line.did != self.did or not settled.covers(line)
         )
         if kept:
             write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())

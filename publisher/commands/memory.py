@@ -74,6 +74,16 @@ def remember(
 
     What was sent and not answered, or is in conflict, stays there. Raises StateError.
     """
+    entries, settled = lines_after(memory, actions, outcome)
+    if entries != memory.before.entries or (entries and memory.before.did != journal.did):
+        lock.save(config.root, Lock(journal.did, entries))
+    journal.settle(settled)
+
+
+def lines_after(
+    memory: Memory, actions: Iterable[Action], outcome: Outcome
+) -> tuple[dict[str, LockEntry], list[LockEntry]]:
+    """Return the lock's lines after a run, and those that settle what the journal has. Pure."""
     known, gone = dict(outcome.entries), dict[str, LockEntry]()
     for action in actions:
         match action:
@@ -92,10 +102,7 @@ def remember(
         for key, entry in memory.entries.items()
         if key not in gone and (entry.collection, entry.rkey) not in places
     }
-    entries |= known
-    if entries != memory.before.entries or (entries and memory.before.did != journal.did):
-        lock.save(config.root, Lock(journal.did, entries))
-    journal.settle([*known.values(), *gone.values()])
+    return entries | known, [*known.values(), *gone.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,7 @@ class WriteAhead:
             self._keep_blobs(replaced)
             self.backups.keep(self._kept(action) for action in replaced)
         if entries:
-            self.journal.write([*map(_before, _updates(actions)), *entries])
+            self.journal.write(intents(actions, entries))
 
     def _kept(self, action: Update | Delete) -> Kept:
         uri, cid, value = uri_of(action, self.repo.did), action.theirs.cid, action.theirs.value
@@ -139,8 +146,9 @@ class WriteAhead:
             return None
 
 
-def _updates(actions: Iterable[Pending]) -> Iterator[Update]:
-    return (action for action in actions if isinstance(action, Update))
+def intents(actions: Iterable[Pending], entries: Iterable[LockEntry]) -> list[LockEntry]:
+    """Return what is written down before these actions are sent. Pure."""
+    return [*(_before(action) for action in actions if isinstance(action, Update)), *entries]
 
 
 def _before(action: Update) -> LockEntry:
