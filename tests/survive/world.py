@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from publisher.commands.check import check
 from publisher.commands.items import PublishReport
+from publisher.credentials import Secret, store
 from publisher.data import Value
 from publisher.documents import DOCUMENT
 from publisher.progress import Silent
 from publisher.repo import CreateWrite, RemoteRecord, UpdateWrite
 from publisher.spool import whole
-from publisher.syntax import Rkey
+from publisher.syntax import Did, Rkey
 from tests.pds_repo import open_pds_repo
 from tests.reference_pds import Account, ReferencePds
 from tests.site import Site, make_site
@@ -27,11 +28,12 @@ WRITES = ("applyWrites", "createRecord", "putRecord", "deleteRecord", "uploadBlo
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A site, its account, the server."""
+    """A site, its account, the server; whether the app password lies in the keyring."""
 
     pds: ReferencePds
     account: Account
     site: Site
+    keyring: bool = False
 
     def publish(self, *, prune: bool = False) -> PublishReport:
         """Publish in this process; beside the record of another app, that needs a word."""
@@ -41,7 +43,10 @@ class World:
 
     @contextmanager
     def environment(self) -> Iterator[None]:
-        """Have the app password in the environment."""
+        """Have the app password in the environment, where it isn't in the keyring."""
+        if self.keyring:
+            yield
+            return
         os.environ["PUBLISHER_APP_PASSWORD"] = self.account.app_password
         try:
             yield
@@ -60,6 +65,11 @@ class World:
         """Return how many requests have written, as far as they arrived."""
         stats = self.pds.stats()
         return sum(stats.count(f"com.atproto.repo.{name}") for name in WRITES)
+
+    def with_keyring(self) -> World:
+        """Put the app password into the keyring, where sessions are kept too."""
+        store(Did(self.account.did), Secret(self.account.app_password))
+        return replace(self, keyring=True)
 
     def has_converged(self, documents: int, *, prune: bool = False) -> None:
         """Publish, and hold the repo against the folder; once more, and nothing is written."""
