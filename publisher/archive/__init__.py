@@ -24,7 +24,9 @@ from publisher.archive.commit import (
     verify_commit,
     verify_signature,
 )
-from publisher.archive.mst import Tree, build_tree, key_depth, walk_tree
+from publisher.archive.edit import Edited, edit_tree
+from publisher.archive.mst import Tree, build_tree, walk_tree
+from publisher.archive.node import key_depth
 from publisher.archive.partial import Get, Part, walk_part
 from publisher.archive.verify import VerifiedRepo, verify_car
 
@@ -32,6 +34,7 @@ __all__ = [
     "ArchiveError",
     "Car",
     "CarFile",
+    "Edited",
     "Get",
     "InvalidSignature",
     "MissingBlock",
@@ -41,6 +44,7 @@ __all__ = [
     "VerifiedRepo",
     "build_tree",
     "did_key",
+    "edit_tree",
     "key_depth",
     "parse_commit",
     "parse_did_key",

@@ -6,15 +6,21 @@ one tree, so a tree that was walked can be proven by building it again.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from publisher.archive.car import ArchiveError, MissingBlock
-from publisher.data import DAG_CBOR, Cid, InvalidCbor, Value, decode, encode
+from publisher.archive.node import (
+    MAX_KEY,
+    Entry,
+    Node,
+    encode_node,
+    full_key,
+    key_depth,
+    parse_node,
+)
+from publisher.data import DAG_CBOR, Cid
 from publisher.syntax import check
-
-MAX_KEY = 1024  # bytes, as the reference implementation has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +31,30 @@ class Tree:
     nodes: Mapping[Cid, bytes]
 
 
-@dataclass(slots=True)
-class _OpenNode:
-    left: Cid | None = None
-    entries: list[tuple[bytes, Cid]] = field(default_factory=list)
-    rights: list[Cid | None] = field(default_factory=list)
-
-    def hang(self, child: Cid | None) -> None:
-        if self.rights:
-            self.rights[-1] = child
-        else:
-            self.left = child
-
-    def children(self) -> Iterator[Cid]:
-        return (child for child in (self.left, *self.rights) if child is not None)
-
-
-def key_depth(key: bytes) -> int:
-    """Return a key's layer: half the zero bits that its SHA-256 begins with, rounded down."""
-    digest = int.from_bytes(hashlib.sha256(key).digest())
-    return (256 - digest.bit_length()) // 2
-
-
 def build_tree(items: Iterable[tuple[str, Cid]]) -> Tree:
     """Build the tree of (key, value) items, sorted by the bytes of the keys and without repeats.
 
     Linear in the items: 10,000 take about 60 ms. Raises ArchiveError when they aren't sorted.
     """
-    return _Builder().build(items)
+    nothing: dict[Cid, bytes] = {}
+    edge = RightEdge(nothing.__getitem__)
+    previous: bytes | None = None
+    for text, value in items:
+        key = text.encode()
+        if previous is not None and key <= previous:
+            raise ArchiveError(f"the key {text} is out of order or repeated")
+        edge.add(key, value)
+        previous = key
+    root = edge.finish()
+    return Tree(root, {cid: edge.finished[cid] for cid in _preorder(root, edge.children)})
+
+
+def _preorder(root: Cid, children: Mapping[Cid, Sequence[Cid]]) -> Iterator[Cid]:
+    waiting = [root]
+    while waiting:
+        cid = waiting.pop()
+        yield cid
+        waiting.extend(reversed(children[cid]))
 
 
 def walk_tree(blocks: Mapping[Cid, bytes], root: Cid) -> dict[str, Cid]:
@@ -66,82 +68,104 @@ def walk_tree(blocks: Mapping[Cid, bytes], root: Cid) -> dict[str, Cid]:
     return walker.items
 
 
-class _Builder:
-    """Holds the unfinished right edge of the tree, lowest layer first."""
+class RightEdge:
+    """The unfinished right edge of a tree, which grows to the right, lowest layer first.
 
-    def __init__(self) -> None:
-        self._edge = [_OpenNode()]
-        self._blocks: dict[Cid, bytes] = {}
-        self._children: dict[Cid, list[Cid]] = {}
+    A layer holds a node with entries, the link to a subtree of another tree that was taken whole
+    (then the layers below it hold nothing), or nothing. `finished` are the nodes that were made,
+    `opened` those of the other tree that were read.
+    """
 
-    def build(self, items: Iterable[tuple[str, Cid]]) -> Tree:
-        previous: bytes | None = None
-        for text, value in items:
-            key = text.encode()
-            if previous is not None and key <= previous:
-                raise ArchiveError(f"the key {text} is out of order or repeated")
-            self._add(key, value)
-            previous = key
-        below = self._close(len(self._edge) - 1)
-        self._edge[-1].hang(below) if below else None
-        root = self._finish(self._edge[-1])
-        return Tree(root, {cid: self._blocks[cid] for cid in self._preorder(root)})
+    def __init__(self, load: Callable[[Cid], bytes]) -> None:
+        self.finished: dict[Cid, bytes] = {}
+        self.opened: set[Cid] = set()
+        self.children: dict[Cid, list[Cid]] = {}
+        self._load = load
+        self._edge: list[Node | Cid | None] = []
+        self._taken = -1  # the layer of the subtree that was taken whole
 
-    def _add(self, key: bytes, value: Cid) -> None:
-        depth = key_depth(key)
-        while len(self._edge) <= depth:
-            self._edge.append(_OpenNode())
-        below = self._close(depth)
-        node = self._edge[depth]
-        if below:
-            node.hang(below)
+    def add(self, key: bytes, value: Cid) -> None:
+        """Add an entry; the caller sees to the order."""
+        layer = key_depth(key)
+        if self._taken >= layer:
+            self._reopen(layer)
+        self._reach(layer)
+        below = self._close(layer)
+        node = self._edge[layer]
+        if not isinstance(node, Node):
+            self._edge[layer] = node = Node()
+        node.hang(below)
         node.entries.append((key, value))
         node.rights.append(None)
+
+    def take(self, cid: Cid, layer: int) -> bool:
+        """Take a subtree of the other tree whole, where nothing has to be joined with it."""
+        if self._taken > layer:
+            self._reopen(layer + 1)
+        self._reach(layer)
+        if any(self._edge[: layer + 1]):
+            return False
+        self._edge[layer] = cid
+        self._taken = layer
+        return True
+
+    def open(self, cid: Cid) -> Node:
+        """Read a node of the other tree. Raises ArchiveError."""
+        self.opened.add(cid)
+        left, entries = parse_node(cid, self._load(cid))
+        node, key = Node(left), b""
+        for entry in entries:
+            key = full_key(key, entry)
+            node.entries.append((key, entry.value))
+            node.rights.append(entry.right)
+        return node
+
+    def finish(self) -> Cid:
+        """Finish all layers and return the root, which has entries unless the tree is empty."""
+        while self._edge and not isinstance(self._edge[-1], Node):
+            if self._edge[-1] is None:
+                self._edge.pop()
+            else:
+                self._reopen(self._taken)
+        return self._close(len(self._edge)) or self._finish(Node())
+
+    def _reach(self, layer: int) -> None:
+        while len(self._edge) <= layer:
+            self._edge.append(None)
+
+    def _reopen(self, lowest: int) -> None:
+        """Open what was taken whole along its right side, down to the layer."""
+        while self._taken >= lowest and isinstance(cid := self._edge[self._taken], Cid):
+            node = self.open(cid)
+            layer, below = self._taken, node.hang(None)
+            self._edge[layer] = node if node.entries else None
+            self._taken = -1
+            if below and layer == 0:
+                raise ArchiveError("a node lies below the lowest layer")
+            if below:
+                self._edge[layer - 1] = below
+                self._taken = layer - 1
 
     def _close(self, depth: int) -> Cid | None:
         """Finish the layers under `depth` and return the link to what they held."""
         below: Cid | None = None
         for layer in range(depth):
             node = self._edge[layer]
-            if below:
+            if isinstance(node, Cid):
+                below, self._taken = node, -1
+            elif node or below:
+                node = node or Node()
                 node.hang(below)
-            if node.left or node.entries:
                 below = self._finish(node)
-                self._edge[layer] = _OpenNode()
+            self._edge[layer] = None
         return below
 
-    def _finish(self, node: _OpenNode) -> Cid:
-        block = _encode_node(node)
+    def _finish(self, node: Node) -> Cid:
+        block = encode_node(node)
         cid = Cid.of(block, DAG_CBOR)
-        self._blocks[cid] = block
-        self._children[cid] = list(node.children())
+        self.finished[cid] = block
+        self.children[cid] = list(node.children())
         return cid
-
-    def _preorder(self, root: Cid) -> Iterator[Cid]:
-        waiting = [root]
-        while waiting:
-            cid = waiting.pop()
-            yield cid
-            waiting.extend(reversed(self._children[cid]))
-
-
-def _encode_node(node: _OpenNode) -> bytes:
-    entries: list[Value] = []
-    previous = b""
-    for (key, value), right in zip(node.entries, node.rights, strict=True):
-        shared = _shared(previous, key)
-        entries.append({"k": key[shared:], "p": shared, "t": right, "v": value})
-        previous = key
-    return encode({"e": entries, "l": node.left})
-
-
-def _shared(one: bytes, other: bytes) -> int:
-    """Return the length of the prefix that two keys share."""
-    end = min(len(one), len(other))
-    if one[:end] == other[:end]:
-        return end
-    difference = int.from_bytes(one[:end]) ^ int.from_bytes(other[:end])
-    return end - (difference.bit_length() + 7) // 8
 
 
 class _Walker:
@@ -202,46 +226,3 @@ class _Walker:
         if block is None:
             raise MissingBlock(cid, "the tree")
         return parse_node(cid, block)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of a node as it is stored: the key without the prefix shared with the one before."""
-
-    shared: int
-    rest: bytes
-    value: Cid
-    right: Cid | None
-
-
-def parse_node(cid: Cid, block: bytes) -> tuple[Cid | None, list[Entry]]:
-    """Return a node's left link and its entries. Raises ArchiveError."""
-    try:
-        node = decode(block)
-    except InvalidCbor as error:
-        raise ArchiveError(f"the node {cid} is no DAG-CBOR: {error}") from error
-    if not isinstance(node, dict) or node.keys() != {"e", "l"}:
-        raise ArchiveError("a node of the tree is not exactly e and l")
-    left, entries = node["l"], node["e"]
-    if not isinstance(left, Cid | None) or not isinstance(entries, list):
-        raise ArchiveError("a node of the tree has a wrong e or l")
-    return left, [_parse_entry(entry) for entry in entries]
-
-
-def _parse_entry(entry: Value) -> Entry:
-    if not isinstance(entry, dict) or entry.keys() != {"k", "p", "t", "v"}:
-        raise ArchiveError("an entry of the tree is not exactly k, p, t and v")
-    rest, shared, right, value = entry["k"], entry["p"], entry["t"], entry["v"]
-    if not isinstance(rest, bytes) or not isinstance(shared, int) or isinstance(shared, bool):
-        raise ArchiveError("an entry of the tree has a wrong key")
-    if not isinstance(value, Cid) or not isinstance(right, Cid | None):
-        raise ArchiveError("an entry of the tree has a wrong link")
-    return Entry(shared, rest, value, right)
-
-
-def full_key(previous: bytes, entry: Entry) -> bytes:
-    """Return an entry's key; `previous` is that of the entry before. Raises ArchiveError."""
-    key = previous[: entry.shared] + entry.rest if entry.shared >= 0 else b""
-    if not key or _shared(previous, key) != entry.shared:
-        raise ArchiveError("a key in the tree doesn't share the prefix that it should")
-    return key

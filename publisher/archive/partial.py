@@ -15,7 +15,8 @@ from itertools import groupby, pairwise
 from typing import Final, TypeAlias
 
 from publisher.archive.car import ArchiveError, MissingBlock
-from publisher.archive.mst import MAX_KEY, build_tree, full_key, key_depth, parse_node
+from publisher.archive.mst import build_tree
+from publisher.archive.node import MAX_KEY, full_key, key_depth, parse_node
 from publisher.data import DAG_CBOR, Cid, encode
 from publisher.syntax import check
 

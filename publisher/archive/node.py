@@ -1,0 +1,105 @@
+"""A node of the Merkle search tree as bytes: its entries, with prefixes that are not repeated.
+
+Source: https://atproto.com/specs/repository#mst-structure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from publisher.archive.car import ArchiveError
+from publisher.data import Cid, InvalidCbor, Value, decode, encode
+
+MAX_KEY = 1024  # bytes, as the reference implementation has it
+
+
+@dataclass(slots=True)
+class Node:
+    """A node with its whole keys; `rights` are the links behind each of the entries."""
+
+    left: Cid | None = None
+    entries: list[tuple[bytes, Cid]] = field(default_factory=list)
+    rights: list[Cid | None] = field(default_factory=list)
+
+    def hang(self, child: Cid | None) -> Cid | None:
+        """Replace the last link; return what it was."""
+        if self.rights:
+            before, self.rights[-1] = self.rights[-1], child
+        else:
+            before, self.left = self.left, child
+        return before
+
+    def children(self) -> Iterator[Cid]:
+        """Yield the links to nodes, left to right."""
+        return (child for child in (self.left, *self.rights) if child is not None)
+
+
+def key_depth(key: bytes) -> int:
+    """Return a key's layer: half the zero bits that its SHA-256 begins with, rounded down."""
+    digest = int.from_bytes(hashlib.sha256(key).digest())
+    return (256 - digest.bit_length()) // 2
+
+
+def encode_node(node: Node) -> bytes:
+    """Return a node's block."""
+    entries: list[Value] = []
+    previous = b""
+    for (key, value), right in zip(node.entries, node.rights, strict=True):
+        shared = _shared(previous, key)
+        entries.append({"k": key[shared:], "p": shared, "t": right, "v": value})
+        previous = key
+    return encode({"e": entries, "l": node.left})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a node as it is stored: the key without the prefix shared with the one before."""
+
+    shared: int
+    rest: bytes
+    value: Cid
+    right: Cid | None
+
+
+def parse_node(cid: Cid, block: bytes) -> tuple[Cid | None, list[Entry]]:
+    """Return a node's left link and its entries. Raises ArchiveError."""
+    try:
+        node = decode(block)
+    except InvalidCbor as error:
+        raise ArchiveError(f"the node {cid} is no DAG-CBOR: {error}") from error
+    if not isinstance(node, dict) or node.keys() != {"e", "l"}:
+        raise ArchiveError("a node of the tree is not exactly e and l")
+    left, entries = node["l"], node["e"]
+    if not isinstance(left, Cid | None) or not isinstance(entries, list):
+        raise ArchiveError("a node of the tree has a wrong e or l")
+    return left, [_parse_entry(entry) for entry in entries]
+
+
+def _parse_entry(entry: Value) -> Entry:
+    if not isinstance(entry, dict) or entry.keys() != {"k", "p", "t", "v"}:
+        raise ArchiveError("an entry of the tree is not exactly k, p, t and v")
+    rest, shared, right, value = entry["k"], entry["p"], entry["t"], entry["v"]
+    if not isinstance(rest, bytes) or not isinstance(shared, int) or isinstance(shared, bool):
+        raise ArchiveError("an entry of the tree has a wrong key")
+    if not isinstance(value, Cid) or not isinstance(right, Cid | None):
+        raise ArchiveError("an entry of the tree has a wrong link")
+    return Entry(shared, rest, value, right)
+
+
+def full_key(previous: bytes, entry: Entry) -> bytes:
+    """Return an entry's key; `previous` is that of the entry before. Raises ArchiveError."""
+    key = previous[: entry.shared] + entry.rest if entry.shared >= 0 else b""
+    if not key or _shared(previous, key) != entry.shared:
+        raise ArchiveError("a key in the tree doesn't share the prefix that it should")
+    return key
+
+
+def _shared(one: bytes, other: bytes) -> int:
+    """Return the length of the prefix that two keys share."""
+    end = min(len(one), len(other))
+    if one[:end] == other[:end]:
+        return end
+    difference = int.from_bytes(one[:end]) ^ int.from_bytes(other[:end])
+    return end - (difference.bit_length() + 7) // 8
