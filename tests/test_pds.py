@@ -583,6 +583,12 @@ def test_a_blob_whose_bytes_are_others_is_refused() -> None:
         repo.fetch_blob(blob_cid(b"mine"))
 
 
+def test_a_blob_whose_bytes_were_others_once_is_had_all_the_same() -> None:
+    bodies = iter([b"<h1>Welcome to the hotel</h1>", b"mi", b"mine"])
+    with server_that(lambda _: Answer(next(bodies))) as repo:
+        assert repo.fetch_blob(blob_cid(b"mine")) == b"mine"
+
+
 def test_a_blob_that_is_json_comes_back_as_it_is() -> None:
     body = b'{"a":   1}'
     json_type = {"Content-Type": "application/json"}

@@ -21,6 +21,7 @@ from publisher.syntax import Did, InvalidSyntax, Nsid, parse_nsid
 from publisher.transport import GuardedTransport, Limits
 
 _BLOB_LIMITS = Limits(max_bytes=64 << 20, seconds=300.0)
+_BLOB_READINGS = 3
 
 
 class PdsRepo:
@@ -103,21 +104,26 @@ class PdsRepo:
         return found
 
     def fetch_blob(self, cid: str) -> bytes:
-        """Return a blob's bytes, whose CID has been computed and compared."""
-        content = self._queries.fetch(
-            f"didn't give the blob {cid}",
-            "com.atproto.sync.getBlob",
-            _BLOB_LIMITS,
-            did=self.did,
-            cid=cid,
-        )
-        if blob_cid(content) != cid:
-            raise RepoRefused(
-                f"{self._queries.host} answered other bytes for the blob {cid} of {self.name}",
-                name="CidMismatch",
-                remedy="try again; if it stays so, the blob is damaged there",
+        """Return a blob's bytes, whose CID has been computed and compared.
+
+        Other bytes may be a proxy's, or half of them: it is asked again before it counts as
+        damaged.
+        """
+        for _ in range(_BLOB_READINGS):
+            content = self._queries.fetch(
+                f"didn't give the blob {cid}",
+                "com.atproto.sync.getBlob",
+                _BLOB_LIMITS,
+                did=self.did,
+                cid=cid,
             )
-        return content
+            if blob_cid(content) == cid:
+                return content
+        raise RepoRefused(
+            f"{self._queries.host} answered other bytes for the blob {cid} of {self.name}",
+            name="CidMismatch",
+            remedy="try again; if it stays so, the blob is damaged there",
+        )
 
     def authenticate(self) -> None:
         """Log in, if that hasn't happened yet. Raises CredentialError, IdentityError, …."""

@@ -123,6 +123,11 @@ SITUATIONS = {
     "getRepo since": Situation("getRepo", moved_on),
     "getRepo whole": Situation("getRepo", forgotten, few_pages=1),
     "getBlocks": Situation("getBlocks", at_the_edges),
+    "uploadBlob": Situation("uploadBlob", two),
+    "listBlobs": Situation("listBlobs", forgotten),
+    "applyWrites": Situation("applyWrites", documents(7)),
+    "putRecord": Situation("putRecord", two),
+    "getBlob": Situation("getBlob", other_cover),
     "createSession": Situation("createSession", two, keyring=False, names_pds=True),
     "getSession": Situation("getSession", two, names_pds=True),
     "refreshSession first": Situation(
@@ -131,11 +136,6 @@ SITUATIONS = {
     "refreshSession between": Situation(
         "refreshSession", two, leads={"putRecord": expired}, keyring=False, names_pds=True
     ),
-    "uploadBlob": Situation("uploadBlob", two),
-    "listBlobs": Situation("listBlobs", forgotten),
-    "getBlob": Situation("getBlob", other_cover),
-    "applyWrites": Situation("applyWrites", documents(7)),
-    "putRecord": Situation("putRecord", two),
     "deleteRecord": Situation("deleteRecord", gone, prune=True),
     "getRecord, not written": Situation("getRecord", two, leads={"putRecord": status(500)}),
     "getRecord, written": Situation("getRecord", two, leads={"putRecord": done_and_500}),
