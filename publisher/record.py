@@ -101,10 +101,13 @@ class Record:
         """Return the record; `value` is its block's, wherever that lies now."""
         (block, *_), (cid, owned_cids), named, (owned, blobs, rkey, at_uri) = packed
         owned = _owned.setdefault(owned, owned)
-        record = cls(*named, value, owned, blobs, rkey, at_uri)
-        record._know(cid, len(block))
-        object.__setattr__(record, "_owned_cids", owned_cids)
-        return record
+        return cls(*named, value, owned, blobs, rkey, at_uri).known(cid, len(block), owned_cids)
+
+    def known(self, cid: str, size: int, owned_cids: OwnedCids) -> Record:
+        """Return the record, which needn't compute what was computed of it before."""
+        self._know(cid, size)
+        object.__setattr__(self, "_owned_cids", owned_cids)
+        return self
 
     def _measure(self, block: bytes) -> None:
         self._know(str(Cid.of(block, DAG_CBOR)), len(block))

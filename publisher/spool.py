@@ -48,6 +48,10 @@ class StoredValue(Mapping[str, Value]):
             self._remember(value)
         return value
 
+    def outline(self) -> dict[str, Value]:
+        """Return the names of the fields with the short strings."""
+        return {name: self._short.get(name) for name in self._known_names()}
+
     def items(self) -> ItemsView[str, Value]:
         """Return the fields; one reading for all."""
         return self.load().items()
@@ -93,6 +97,8 @@ def whole(value: Mapping[str, Value]) -> dict[str, Value]:
 
 def outline(value: Mapping[str, Value]) -> dict[str, Value]:
     """Return the names of a value's fields with the short strings: what is kept in memory of it."""
+    if isinstance(value, StoredValue):
+        return value.outline()
     return {name: item if _is_short(item) else None for name, item in value.items()}
 
 

@@ -12,6 +12,7 @@ from typing import TypeAlias, TypeVar
 
 from publisher.commands.cores import spread
 from publisher.commands.judge import Checked, Claims, Judge, Status, located
+from publisher.commands.judgements import Judgements
 from publisher.config import Config
 from publisher.documents import DOCUMENT, READERS, Context, Source, find, source_of
 from publisher.errors import SourceError
@@ -108,20 +109,45 @@ def _context(config: Config, path: Path) -> Context:
 
 
 def collect(
-    judge: Judge, found: Sequence[tuple[Source, Context]], progress: Progress
+    judge: Judge,
+    found: Sequence[tuple[Source, Context]],
+    progress: Progress,
+    known: Judgements | None = None,
 ) -> list[Checked]:
     """Read and check every file; a fault of one stops no other. In the order of `found`.
 
-    Many files are spread over the cores.
+    Those that are `known` aren't judged again; many others are spread over the cores.
     """
     progress.stage("reading", len(found))
+    remembered = [_remembered(known, *place, progress) for place in found]
+    new = [place for place, file in zip(found, remembered, strict=True) if file is None]
+    judged = _collected(judge, new, progress)
+    if known:
+        known.note(judged)
+    rest = iter(judged)
+    checked = [file or next(rest) for file in remembered]
+    return judge.among(_without_duplicates(checked, judge))
+
+
+def _remembered(
+    known: Judgements | None, source: Source, context: Context, progress: Progress
+) -> Checked | None:
+    file = known.find(source, context) if known else None
+    if file:
+        progress.advance()
+    return file
+
+
+def _collected(
+    judge: Judge, found: Sequence[tuple[Source, Context]], progress: Progress
+) -> list[Checked]:
     checked: list[Checked] = []
     spool = Spool() if judge.keep else None
     for told in _judged(judge, found, progress):
         files = found[len(checked) : len(checked) + len(told)]
         checked += _heard([source for source, _ in files], told, spool)
         progress.advance(len(told))
-    return judge.among(_without_duplicates(checked, judge))
+    return checked
 
 
 def _judged(
@@ -157,7 +183,9 @@ def the_judge() -> Judge:
 _found: list[tuple[Source, Context]] = []
 """All files, so that a piece of the work is only a number."""
 
-_Told: TypeAlias = tuple[Status, Packed | None, tuple[Finding, ...], Claims | None, str | None]
+_Told: TypeAlias = tuple[
+    Status, Packed | None, tuple[Finding, ...], tuple[Claims | None, str | None, bytes]
+]
 """What is sent back of a file: its path and key are known here."""
 
 
@@ -173,7 +201,7 @@ def _files(start: int) -> list[_Told]:
 
 def _told(file: Checked) -> _Told:
     packed = file.record.packed() if file.record else None
-    return file.status, packed, file.findings, file.claims, file.cid
+    return file.status, packed, file.findings, (file.claims, file.cid, file.digest)
 
 
 def _heard(files: Sequence[Source], told: Sequence[_Told], spool: Spool | None) -> list[Checked]:
@@ -182,8 +210,8 @@ def _heard(files: Sequence[Source], told: Sequence[_Told], spool: Spool | None) 
     values = spool.put_all([block for block, *_ in packed]) if spool and packed else []
     records = map(Record.unpacked, packed, values)
     return [
-        Checked(file.path, file.key, status, next(records) if record else None, found, claims, cid)
-        for file, (status, record, found, claims, cid) in zip(files, told, strict=True)
+        Checked(file.path, file.key, status, next(records) if record else None, found, *rest)
+        for file, (status, record, found, rest) in zip(files, told, strict=True)
     ]
 
 

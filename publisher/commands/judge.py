@@ -71,6 +71,7 @@ class Checked:
     """A file or record after all checks.
 
     `record` is there when it is valid or unknown, and was asked for; `claims` also without.
+    `digest` is the SHA-256 of the file, where it was read for this.
     """
 
     path: Path
@@ -80,10 +81,11 @@ class Checked:
     findings: tuple[Finding, ...]
     claims: Claims | None = None
     cid: str | None = None
+    digest: bytes = b""
 
     def __reduce__(self) -> tuple[object, ...]:
         """Go to another process in a fifth of the time that dataclasses take."""
-        rest = (self.status, self.record, self.findings, self.claims, self.cid)
+        rest = (self.status, self.record, self.findings, self.claims, self.cid, self.digest)
         return Checked, (self.path, self.key, *rest)
 
 
@@ -109,7 +111,8 @@ class Judge:
 
     def file(self, source: Source, context: Context) -> Checked:
         """Judge a document; its findings have their line and column."""
-        return located(self._reading(read(source, context)))
+        reading = read(source, context)
+        return replace(located(self._reading(reading)), digest=reading.digest)
 
     def record(self, path: Path, key: str, text: bytes, *, line: int = 1) -> Checked:
         """Judge a record by its JSON alone, which begins in this line of the file at `path`.

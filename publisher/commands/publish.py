@@ -12,6 +12,7 @@ from publisher.apply import lost_blob
 from publisher.commands.collect import collect, load_catalog, sources
 from publisher.commands.items import Item, PublishReport, Reporter, invalid, ordered
 from publisher.commands.judge import Checked, Judge
+from publisher.commands.judgements import Judgements
 from publisher.commands.memory import recall, remember
 from publisher.commands.repos import Prompt, configured, open_to_write
 from publisher.commands.rounds import Confirm, Gone, Options, Run, rounds
@@ -37,7 +38,9 @@ def publish(
     """
     target = configured(config)
     entries = lock.load(config.root).entries if config.settings.state == "lock" else {}
-    checked = _collected(config, entries, progress)
+    judge = Judge(config, load_catalog(config))
+    known = Judgements(judge, config.root / lock.FOLDER_NAME, entries.values())
+    checked = _collected(judge, entries, known, progress)
     selected = _selected(config, checked, entries, options.paths)
     if options.dry_run and target.folder is not None and not target.folder.exists():
         return _first_publish(target.name, checked, selected)
@@ -49,7 +52,10 @@ def publish(
         with _hold(config, options, repo) as journal:
             memory = recall(config, repo, allow_account="account" in options.allow)
             run = Run(config, options, checked, repo, memory, selected, journal)
-            return _execute(run, confirm, progress)
+            report = _execute(run, confirm, progress)
+            if journal:
+                known.keep()
+            return report
     finally:
         repo.close()
 
@@ -63,16 +69,17 @@ def compare(config: Config, paths: tuple[Path, ...], progress: Progress) -> Publ
 
 
 def _collected(
-    config: Config, entries: Mapping[str, LockEntry], progress: Progress
+    judge: Judge, entries: Mapping[str, LockEntry], known: Judgements, progress: Progress
 ) -> list[Checked]:
     """Read all documents; that there are none is a guard's business where there were some."""
+    config = judge.config
     try:
         found = sources(config, [])
     except SourceError:
         if not entries or not config.documents.is_dir():
             raise
         return []
-    return collect(Judge(config, load_catalog(config)), found, progress)
+    return collect(judge, found, progress, known)
 
 
 def _selected(

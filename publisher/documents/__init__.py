@@ -7,10 +7,13 @@ import os
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
-from publisher.documents.json_record import escape_rkey, read_json
+from publisher.documents.cover import is_first
+from publisher.documents.json_record import escape_rkey, find_blob, read_json
 from publisher.documents.model import (
     DOCUMENT,
     Blob,
@@ -32,6 +35,7 @@ __all__ = [
     "Source",
     "escape_rkey",
     "find",
+    "is_still_found",
     "read",
     "source_of",
 ]
@@ -108,7 +112,16 @@ def read(source: Source, context: Context) -> Reading:
         remedy = "mend the link, or remove it" if lost else "make it readable"
         finding = Finding("", "unreadable", str(error.strerror), "error", remedy)
         return Reading(source, None, (finding,))
-    return reader(source, content, context)
+    return replace(reader(source, content, context), digest=sha256(content).digest())
+
+
+def is_still_found(blob: Blob, beside: Path, context: Context) -> bool:
+    """Tell whether a blob's file is still the one that a document at `beside` would be given."""
+    if blob.path is None:
+        return False
+    if blob.path.name == str(blob.cid):
+        return find_blob(blob.cid, beside, context) == blob.path
+    return is_first(blob.path, context)
 
 
 def _is_not_utf8(name: str) -> bool:

@@ -61,11 +61,23 @@ def read_cover(name: str, beside: Path, context: Context) -> Blob | Finding:
     return _measured(name, content, path)
 
 
+def is_first(path: Path, context: Context) -> bool:
+    """Tell whether no folder has a file that would be taken instead of this cover."""
+    folders = _folders(context)
+    return not any(
+        (before / path.relative_to(folder)).is_file()
+        for at, folder in enumerate(folders)
+        if path.is_relative_to(folder)
+        for before in folders[:at]
+    )
+
+
+def _folders(context: Context) -> list[Path]:
+    return [context.folder, *(context.root / folder for folder in _SITE_FOLDERS)]
+
+
 def _locate(name: str, beside: Path, context: Context) -> Path | None:
-    if name.startswith("/"):
-        folders = [context.folder, *(context.root / folder for folder in _SITE_FOLDERS)]
-    else:
-        folders = [beside.parent]
+    folders = _folders(context) if name.startswith("/") else [beside.parent]
     try:
         return next((p for folder in folders if (p := folder / name.lstrip("/")).is_file()), None)
     except (OSError, ValueError):

@@ -89,10 +89,12 @@ class Reading:
 
     With an error among the findings it serves to find the others, and isn't published.
 
-    What a draft lacks is no error yet, so its findings are warnings at most.
+    What a draft lacks is no error yet, so its findings are warnings at most. `digest` is the
+    SHA-256 of the bytes that were read.
     """
 
     source: Source
     document: Document | None
     findings: tuple[Finding, ...] = ()
     draft: bool = False
+    digest: bytes = b""
