@@ -23,6 +23,7 @@ from publisher.folder import MAX_BYTES, FolderRepo
 from publisher.folder import database as database_module
 from publisher.repo import CreateWrite, DeleteWrite, Snapshot, UpdateWrite, Write
 from publisher.syntax import Nsid, Rkey, tid_value
+from tests.test_folder_tree import make_version_1
 
 NOTE = Nsid("com.example.note")
 IMAGE = b"\x89PNG picture"
@@ -128,7 +129,7 @@ def test_creating_over_a_repo_is_refused_and_leaves_it_alone(
 def test_a_repo_of_a_later_version_is_refused(folder: Path) -> None:
     FolderRepo.create(folder)
     with closing(sqlite3.connect(folder / "repo.sqlite")) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute(f"PRAGMA user_version = {database_module.VERSION + 1}")
 
     with pytest.raises(RepoUnavailable, match="this version"):
         FolderRepo.open(folder)
@@ -405,7 +406,12 @@ def base(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_batch_killed_at_any_line_was_applied_wholly_or_not_at_all(base: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_batch_killed_at_any_line_was_applied_wholly_or_not_at_all(
+    base: Path, version: int
+) -> None:
+    if version == 1:
+        make_version_1(base / "before")
     old = FolderRepo.open(base / "before").head()
     outcomes = []
     for folder in killed_at_every_line("apply", base):
@@ -603,6 +609,7 @@ def test_a_database_of_other_bytes_is_refused(repo: FolderRepo, folder: Path) ->
         "DELETE FROM record",
         "UPDATE record SET rkey = 'x' WHERE rkey = 'a'",
         "DELETE FROM record WHERE rkey = 'a'",
+        "INSERT INTO record SELECT collection, 'x', cid, block FROM record WHERE rkey = 'a'",
         "UPDATE record SET block = x'a0'",
         "UPDATE record SET cid = 1",
         "UPDATE head SET block = x'a0'",

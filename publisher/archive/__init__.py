@@ -25,7 +25,7 @@ from publisher.archive.commit import (
     verify_signature,
 )
 from publisher.archive.edit import Edited, edit_tree
-from publisher.archive.mst import Tree, build_tree, walk_tree
+from publisher.archive.mst import Tree, build_tree, iter_items, iter_nodes, walk_tree
 from publisher.archive.node import key_depth
 from publisher.archive.partial import Get, Part, walk_part
 from publisher.archive.verify import VerifiedRepo, verify_car
@@ -45,6 +45,8 @@ __all__ = [
     "build_tree",
     "did_key",
     "edit_tree",
+    "iter_items",
+    "iter_nodes",
     "key_depth",
     "parse_commit",
     "parse_did_key",

@@ -18,6 +18,7 @@ from publisher.archive.node import (
     full_key,
     key_depth,
     parse_node,
+    read_node,
 )
 from publisher.data import DAG_CBOR, Cid
 from publisher.syntax import check
@@ -68,6 +69,30 @@ def walk_tree(blocks: Mapping[Cid, bytes], root: Cid) -> dict[str, Cid]:
     return walker.items
 
 
+def iter_nodes(load: Callable[[Cid], bytes], root: Cid) -> Iterator[tuple[Cid, bytes]]:
+    """Yield the nodes of a tree that is known to be right, in preorder. Raises ArchiveError.
+
+    `load` returns the block of a node, hashed, and raises what it likes.
+    """
+    waiting = [root]
+    while waiting:
+        cid = waiting.pop()
+        block = load(cid)
+        yield cid, block
+        waiting.extend(reversed(list(read_node(cid, block).children())))
+
+
+def iter_items(load: Callable[[Cid], bytes], root: Cid) -> Iterator[tuple[str, Cid]]:
+    """Yield key and value of the tree's entries in order; the rest as for `iter_nodes`."""
+    waiting: list[Cid | tuple[bytes, Cid]] = [root]
+    while waiting:
+        match waiting.pop():
+            case Cid() as cid:
+                waiting.extend(reversed(list(read_node(cid, load(cid)).parts())))
+            case key, value:
+                yield key.decode(), value
+
+
 class RightEdge:
     """The unfinished right edge of a tree, which grows to the right, lowest layer first.
 
@@ -112,13 +137,7 @@ class RightEdge:
     def open(self, cid: Cid) -> Node:
         """Read a node of the other tree. Raises ArchiveError."""
         self.opened.add(cid)
-        left, entries = parse_node(cid, self._load(cid))
-        node, key = Node(left), b""
-        for entry in entries:
-            key = full_key(key, entry)
-            node.entries.append((key, entry.value))
-            node.rights.append(entry.right)
-        return node
+        return read_node(cid, self._load(cid))
 
     def finish(self) -> Cid:
         """Finish all layers and return the root, which has entries unless the tree is empty."""

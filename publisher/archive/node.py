@@ -35,6 +35,15 @@ class Node:
         """Yield the links to nodes, left to right."""
         return (child for child in (self.left, *self.rights) if child is not None)
 
+    def parts(self) -> Iterator[Cid | tuple[bytes, Cid]]:
+        """Yield links and entries, left to right."""
+        if self.left:
+            yield self.left
+        for entry, right in zip(self.entries, self.rights, strict=True):
+            yield entry
+            if right:
+                yield right
+
 
 def key_depth(key: bytes) -> int:
     """Return a key's layer: half the zero bits that its SHA-256 begins with, rounded down."""
@@ -94,6 +103,17 @@ def full_key(previous: bytes, entry: Entry) -> bytes:
     if not key or _shared(previous, key) != entry.shared:
         raise ArchiveError("a key in the tree doesn't share the prefix that it should")
     return key
+
+
+def read_node(cid: Cid, block: bytes) -> Node:
+    """Return a node with its whole keys. Raises ArchiveError."""
+    left, entries = parse_node(cid, block)
+    node, key = Node(left), b""
+    for entry in entries:
+        key = full_key(key, entry)
+        node.entries.append((key, entry.value))
+        node.rights.append(entry.right)
+    return node
 
 
 def _shared(one: bytes, other: bytes) -> int:

@@ -1,6 +1,6 @@
 """A repo in a folder: signed commits, blobs and compare-and-swap without a server.
 
-    repo.sqlite     the records, the signed commit, which blobs there are
+    repo.sqlite     the records, their tree, the signed commit, which blobs there are
     blobs/<cid>     the blobs' bytes
     signing.key     the private key (K-256, PEM, mode 0600); its did:key is the repo's DID
     .gitignore      keeps the key out of version control

@@ -1,4 +1,4 @@
-"""The tables of repo.sqlite, transactions on them, and the current commit."""
+"""The tables of repo.sqlite, transactions on them, the current commit and the records."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from publisher.archive import ArchiveError, Tree, build_tree, parse_commit, sign_commit
+from publisher.archive import ArchiveError, parse_commit
 from publisher.data import DAG_CBOR, Cid, InvalidCbor, InvalidCid, decode
 from publisher.errors import RepoUnavailable
 from publisher.repo import Commit, RemoteRecord
@@ -20,19 +18,23 @@ from publisher.syntax import Did, Nsid, Rkey, tid, tid_value
 
 DATABASE = "repo.sqlite"
 _PATIENCE = 10.0  # seconds to wait for another process's write
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
+_NODE_TABLE = "CREATE TABLE node (cid BLOB PRIMARY KEY, block BLOB NOT NULL) WITHOUT ROWID"
 SCHEMA = (
     "CREATE TABLE head (cid BLOB NOT NULL, block BLOB NOT NULL)",
     "CREATE TABLE record (collection TEXT NOT NULL, rkey TEXT NOT NULL, cid BLOB NOT NULL,"
     " block BLOB NOT NULL, PRIMARY KEY (collection, rkey))",
-    # the tree needs all keys and CIDs at each commit, and not the blocks between them
+    # a reader proves all keys and CIDs, and doesn't want the blocks between them
     "CREATE INDEX record_cid ON record (collection, rkey, cid)",
     "CREATE TABLE blob (cid BLOB PRIMARY KEY, mime_type TEXT NOT NULL, size INTEGER NOT NULL)",
     "CREATE TABLE record_blob (collection TEXT NOT NULL, rkey TEXT NOT NULL, cid BLOB NOT NULL,"
     " PRIMARY KEY (collection, rkey, cid)) WITHOUT ROWID",
     "CREATE INDEX record_blob_cid ON record_blob (cid)",
+    _NODE_TABLE,  # of the current tree, and of no earlier one
     f"PRAGMA user_version = {VERSION}",
 )
+UPGRADE = (_NODE_TABLE, f"PRAGMA user_version = {VERSION}")  # from version 1
 _FAULTS = {
     sqlite3.SQLITE_BUSY: ("is in use by another process", "wait for it to end, then run again"),
     sqlite3.SQLITE_READONLY: ("can't be written", "make {path} and the files in it writable"),
@@ -129,7 +131,7 @@ def version_of(database: sqlite3.Connection) -> int:
 
 def read_cids(rows: Iterable[tuple[object]]) -> set[Cid]:
     """Return the CIDs of rows of nothing else. Raises ArchiveError for damaged ones."""
-    return {_cid(raw) for (raw,) in rows}
+    return {stored_cid(raw) for (raw,) in rows}
 
 
 def read_head(database: sqlite3.Connection) -> Head:
@@ -137,30 +139,23 @@ def read_head(database: sqlite3.Connection) -> Head:
     row = database.execute("SELECT cid, block FROM head").fetchone()
     if row is None:
         raise ArchiveError("the commit is missing")
-    cid = _cid(row[0])
-    block = _hashed(cid, row[1], "the commit")
+    cid = stored_cid(row[0])
+    block = hashed(cid, row[1], "the commit")
     return Head(cid, parse_commit(block).rev, block)
 
 
-def _cid(raw: object) -> Cid:
+def stored_cid(raw: object) -> Cid:
+    """Return the CID of a column. Raises ArchiveError, InvalidCid."""
     if not isinstance(raw, bytes):  # columns of a damaged file may hold anything
         raise ArchiveError("a CID is no bytes")
     return Cid.decode(raw)
 
 
-def _hashed(cid: Cid, block: object, what: str) -> bytes:
+def hashed(cid: Cid, block: object, what: str) -> bytes:
+    """Return the block when it is what its CID says. Raises ArchiveError."""
     if not isinstance(block, bytes) or Cid.of(block, DAG_CBOR) != cid:
         raise ArchiveError(f"{what} is not what its CID says")
     return block
-
-
-def read_tree(database: sqlite3.Connection, head: Head) -> tuple[list[tuple[str, Cid]], Tree]:
-    """Return all keys with their CIDs, and their tree. Raises ArchiveError unless head signs it."""
-    items = read_items(database)
-    tree = build_tree(items)
-    if tree.root != parse_commit(head.block).data:
-        raise ArchiveError("the records aren't those that the commit signs")
-    return items, tree
 
 
 def read_records(
@@ -183,39 +178,10 @@ def read_records(
 
 
 def _record(collection: Nsid, rkey: Rkey, cid: Cid, block: object) -> RemoteRecord:
-    value = decode(_hashed(cid, block, f"{collection}/{rkey}"))
+    value = decode(hashed(cid, block, f"{collection}/{rkey}"))
     if not isinstance(value, dict):
         raise ArchiveError(f"{collection}/{rkey} is no object")
     return RemoteRecord(collection, rkey, str(cid), value)
-
-
-def read_items(database: sqlite3.Connection) -> list[tuple[str, Cid]]:
-    """Return all keys with their CIDs in the tree's order.
-
-    Not that of (collection, rkey): 'a.b.cd/x' comes after 'a.b.c/x', but 'a.b.c.d/x' before it.
-    """
-    rows = database.execute("SELECT collection || '/' || rkey, cid FROM record")
-    return sorted((str(path), _cid(raw)) for path, raw in rows)
-
-
-def read_block(database: sqlite3.Connection, path: str, cid: Cid) -> bytes:
-    """Return the block of the record at 'collection/rkey', hashed. Raises ArchiveError."""
-    query = "SELECT block FROM record WHERE collection = ? AND rkey = ?"
-    row = database.execute(query, path.split("/", 1)).fetchone()
-    return _hashed(cid, row[0] if row else None, path)
-
-
-def write_commit(
-    database: sqlite3.Connection, did: Did, rev: str, key: ec.EllipticCurvePrivateKey
-) -> Commit:
-    """Sign the records as they stand now and make that the head."""
-    tree = build_tree(read_items(database))
-    signed = sign_commit(did, rev=rev, data=tree.root, key=key)
-    block = signed.encode()
-    head = Head(Cid.of(block, DAG_CBOR), rev, block)
-    database.execute("DELETE FROM head")
-    database.execute("INSERT INTO head VALUES (?, ?)", (head.cid.raw, head.block))
-    return head.commit
 
 
 def next_rev(previous: str, now: int, did: Did) -> str:

@@ -19,21 +19,26 @@ from publisher.data import RAW, Cid, InvalidCid
 from publisher.errors import RepoRefused, RepoUnavailable, SwapRefused
 from publisher.folder.database import (
     DATABASE,
+    READABLE,
     SCHEMA,
-    VERSION,
     has_database,
     next_rev,
-    read_block,
     read_cids,
     read_head,
     read_records,
-    read_tree,
     transaction,
     unwritable,
     version_of,
-    write_commit,
 )
 from publisher.folder.key import KEY_FILE, ignore_key, load_key, make_key, sync_folder
+from publisher.folder.tree import (
+    edit,
+    first_commit,
+    read_blocks,
+    read_tree,
+    upgrade,
+    write_commit,
+)
 from publisher.folder.writes import (
     ENVELOPE,
     Prepared,
@@ -79,7 +84,7 @@ class FolderRepo:
                 remedy=f"check the path {path}: a repo in a folder has a file {DATABASE}",
             )
         with transaction(path, "DEFERRED") as database:
-            if version_of(database) != VERSION:
+            if version_of(database) not in READABLE:
                 raise RepoUnavailable(
                     f"{path / DATABASE} is no repo that this version reads",
                     remedy=f"check the path {path}, or use the version that made it",
@@ -107,7 +112,7 @@ class FolderRepo:
                 database.execute(statement)
             key = make_key(path)
             did = did_key(key.public_key())
-            write_commit(database, did, next_rev("", clock(), did), key)
+            first_commit(database, did, next_rev("", clock(), did), key)
         return cls(path, did, clock)
 
     @classmethod
@@ -243,10 +248,13 @@ class FolderRepo:
         key: ec.EllipticCurvePrivateKey,
     ) -> tuple[Commit, bool]:
         """Do the writes and sign what they make; tell whether blobs were dropped."""
+        upgrade(database)
+        head = read_head(database)
+        edited = edit(database, head, {str(item): item.cid for item in items})
         released = set(chain.from_iterable(do_write(database, item) for item in items))
         dropped = drop_blobs(database, released)
-        rev = next_rev(read_head(database).rev, self._clock(), self._did)
-        return write_commit(database, self._did, rev, key), dropped
+        rev = next_rev(head.rev, self._clock(), self._did)
+        return write_commit(database, self._did, rev, key, edited), dropped
 
     def batches(self, writes: Iterable[Write]) -> Iterator[Sequence[Write]]:
         """Cut writes into runs of at most 200, and 1,000,000 bytes of JSON."""
@@ -260,11 +268,7 @@ class FolderRepo:
         """
         with self._reading() as database:
             head = read_head(database)
-            items, tree = read_tree(database, head)
-            places = {cid: path for path, cid in items}  # each block once
-            records = ((cid, read_block(database, path, cid)) for cid, path in places.items())
-            blocks = chain([(head.cid, head.block)], tree.nodes.items(), records)
-            yield from write_car(head.cid, blocks)
+            yield from write_car(head.cid, read_blocks(database, head))
 
     def close(self) -> None:
         """Do nothing: no connection outlives its operation."""
