@@ -6,13 +6,24 @@ Source: https://atproto.com/specs/repository#mst-structure.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from publisher.archive.car import ArchiveError
-from publisher.data import Cid, InvalidCbor, Value, decode, encode
+from publisher.data import Cid, InvalidCbor, Value, decode
 
 MAX_KEY = 1024  # bytes, as the reference implementation has it
+
+# A node in its one encoding: numbers in shortest form, the fields in their order, links or null.
+_CID = rb"\xd8\x2a\x58\x25\x00(\x01[\x55\x71]\x12\x20.{32})"
+_START = re.compile(rb"\xa2ae([\x80-\x97]|\x98[\x18-\xff]|\x99[\x01-\xff].)", re.DOTALL)
+_ENTRY = re.compile(rb"\xa4ak([\x40-\x57]|\x58[\x18-\xff]|\x59[\x01-\xff].)", re.DOTALL)
+_REST = re.compile(
+    rb"ap([\x00-\x17]|\x18[\x18-\xff]|\x19[\x01-\xff].)at(?:\xf6|" + _CID + rb")av" + _CID,
+    re.DOTALL,
+)
+_LEFT = re.compile(rb"al(?:\xf6|" + _CID + rb")", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -53,13 +64,29 @@ def key_depth(key: bytes) -> int:
 
 def encode_node(node: Node) -> bytes:
     """Return a node's block."""
-    entries: list[Value] = []
+    parts = [b"\xa2ae", _head(4, len(node.entries))]
     previous = b""
     for (key, value), right in zip(node.entries, node.rights, strict=True):
         shared = _shared(previous, key)
-        entries.append({"k": key[shared:], "p": shared, "t": right, "v": value})
+        parts += (b"\xa4ak", _head(2, len(key) - shared), key[shared:], b"ap", _head(0, shared))
+        parts += (b"at", _link(right), b"av", _link(value))
         previous = key
-    return encode({"e": entries, "l": node.left})
+    parts += (b"al", _link(node.left))
+    return b"".join(parts)
+
+
+def _head(major: int, number: int) -> bytes:
+    if number < 24:
+        return bytes((major << 5 | number,))
+    if number < 1 << 8:
+        return bytes((major << 5 | 24, number))
+    if number < 1 << 16:
+        return bytes((major << 5 | 25,)) + number.to_bytes(2)
+    return bytes((major << 5 | 26,)) + number.to_bytes(4)
+
+
+def _link(cid: Cid | None) -> bytes:
+    return b"\xd8\x2a\x58\x25\x00" + cid.raw if cid else b"\xf6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,36 @@ class Entry:
 
 def parse_node(cid: Cid, block: bytes) -> tuple[Cid | None, list[Entry]]:
     """Return a node's left link and its entries. Raises ArchiveError."""
+    return _parse_quickly(block) or _parse(cid, block)
+
+
+def _parse_quickly(block: bytes) -> tuple[Cid | None, list[Entry]] | None:
+    """Read a node that is as it should be, in a tenth of the time; None for any other block."""
+    start = _START.match(block)
+    if not start:
+        return None
+    end, entries = start.end(), []
+    for _ in range(_number(start[1])):
+        head = _ENTRY.match(block, end)
+        if not head:
+            return None
+        end = head.end() + _number(head[1])
+        tail = _REST.match(block, end)
+        if not tail:
+            return None
+        shared, right, value = tail.groups()
+        link = Cid(right) if right else None
+        entries.append(Entry(_number(shared), block[head.end() : end], Cid(value), link))
+        end = tail.end()
+    last = _LEFT.fullmatch(block, end)
+    return (Cid(last[1]) if last[1] else None, entries) if last else None
+
+
+def _number(head: bytes) -> int:
+    return head[0] & 31 if len(head) == 1 else int.from_bytes(head[1:])
+
+
+def _parse(cid: Cid, block: bytes) -> tuple[Cid | None, list[Entry]]:
     try:
         node = decode(block)
     except InvalidCbor as error:
@@ -99,8 +156,9 @@ def _parse_entry(entry: Value) -> Entry:
 
 def full_key(previous: bytes, entry: Entry) -> bytes:
     """Return an entry's key; `previous` is that of the entry before. Raises ArchiveError."""
-    key = previous[: entry.shared] + entry.rest if entry.shared >= 0 else b""
-    if not key or _shared(previous, key) != entry.shared:
+    shared, rest = entry.shared, entry.rest
+    key = previous[:shared] + rest if 0 <= shared <= len(previous) else b""
+    if not key or (rest and previous[shared : shared + 1] == rest[:1]):
         raise ArchiveError("a key in the tree doesn't share the prefix that it should")
     return key
 

@@ -88,6 +88,8 @@ def _connect(uri: str) -> sqlite3.Connection:
     # dropped blobs are then deleted, can't be undone by a power failure
     try:
         database.execute("PRAGMA synchronous = EXTRA")
+        # 64 MB: with less, a commit in a large repo writes its journal in many pieces
+        database.execute("PRAGMA cache_size = -65536")
     except sqlite3.Error:
         database.close()
         raise

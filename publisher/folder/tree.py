@@ -126,8 +126,8 @@ def write_commit(
     edited: Edited,
 ) -> Commit:
     """Keep the edited tree instead of the one before, sign it and make that the head."""
-    removed = [(cid.raw,) for cid in sorted(edited.removed)]
-    database.executemany("DELETE FROM node WHERE cid = ?", removed)
+    removed = sorted(cid.raw for cid in edited.removed)  # neighbours share pages
+    database.executemany("DELETE FROM node WHERE cid = ?", ((raw,) for raw in removed))
     _add(database, edited.added)
     signed = sign_commit(did, rev=rev, data=edited.root, key=key)
     block = signed.encode()
@@ -138,5 +138,5 @@ def write_commit(
 
 
 def _add(database: sqlite3.Connection, nodes: Mapping[Cid, bytes]) -> None:
-    rows = [(cid.raw, block) for cid, block in sorted(nodes.items())]
+    rows = sorted((cid.raw, block) for cid, block in nodes.items())
     database.executemany("INSERT INTO node VALUES (?, ?)", rows)
