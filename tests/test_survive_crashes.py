@@ -24,6 +24,7 @@ import pytest
 from tests import reference_pds
 from tests.reference_pds import ReferencePds
 from tests.survive.crash import KILLED
+from tests.survive.secrets import tells_no_secret
 from tests.survive.world import World, edit, make_world, published
 
 ROOT = Path(__file__).parents[1]
@@ -75,8 +76,13 @@ SCENARIOS = {
 
 
 def run(world: World, scenario: Scenario, point: int) -> tuple[int, int]:
-    """Publish in a process of its own; return its exit status and how many points it passed."""
-    told = world.site.root.parent / "points"
+    """Publish in a process of its own; return its exit status and how many points it passed.
+
+    No secret is in what it says, and in no file that it leaves, those for a moment included.
+    """
+    around = world.site.root.parent
+    told, temporary = around / "points", around / "temporary"
+    temporary.mkdir(exist_ok=True)
     program = [sys.executable, "-m", "tests.survive.crash", str(point), str(told)]
     done = subprocess.run(
         [*program, "publish", *ALLOWED, *scenario.arguments],
@@ -85,6 +91,7 @@ def run(world: World, scenario: Scenario, point: int) -> tuple[int, int]:
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "FEW": str(scenario.few),
+            "TMPDIR": str(temporary),
             "PUBLISHER_APP_PASSWORD": world.account.app_password,
         },
         capture_output=True,
@@ -93,6 +100,8 @@ def run(world: World, scenario: Scenario, point: int) -> tuple[int, int]:
         timeout=120,
     )
     assert done.returncode in {0, KILLED}, done.stdout + done.stderr
+    assert "DEBUG" in done.stderr
+    tells_no_secret(world.account, around, said=done.stdout + done.stderr)
     return done.returncode, int(told.read_text()) if done.returncode == 0 else 0
 
 
@@ -125,6 +134,7 @@ def killed_and_converged(
     world.has_converged(scenario.documents, prune=scenario.prune)
     if scenario.make is not nothing_yet:
         world.keeps_foreign_fields()
+    tells_no_secret(world.account, root)
 
 
 def points_of(name: str, pds: ReferencePds, root: Path) -> int:
@@ -151,20 +161,23 @@ def test_killed_at_a_point_the_next_run_converges(
 def killed_at_random(pds: ReferencePds, root: Path, after: float) -> bool:
     """Kill a run after so many seconds; return whether it was still at work."""
     world = make_world(pds, root / "site", 30, 15)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "publisher", "publish", *ALLOWED],
-        cwd=world.site.root,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "PUBLISHER_APP_PASSWORD": world.account.app_password,
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (root / "said").open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "publisher", "publish", *ALLOWED],
+            cwd=world.site.root,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "TMPDIR": str(root),
+                "PUBLISHER_APP_PASSWORD": world.account.app_password,
+            },
+            stdout=said,
+            stderr=said,
+        )
     time.sleep(after)
     process.send_signal(signal.SIGKILL)
     killed = process.wait(timeout=60) == -signal.SIGKILL
+    tells_no_secret(world.account, root)
     world.has_converged(30)
     return killed
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,9 @@ from publisher.spool import whole
 from tests.pds_repo import open_pds_repo
 from tests.reference_pds import ReferencePds
 from tests.site import run
+from tests.survive.disk import PAGE, small_disk
 from tests.survive.proxy import Proxy, proxied
+from tests.survive.secrets import tells_no_secret
 from tests.survive.world import World, edit, make_world, published
 from tests.test_survive_crashes import ALLOWED, ROOT
 
@@ -31,6 +35,12 @@ def environment(world: World, **more: str) -> dict[str, str]:
         "PUBLISHER_APP_PASSWORD": world.account.app_password,
         **more,
     }
+
+
+def publish(world: World, **more: str) -> subprocess.CompletedProcess[str]:
+    """Publish in a process of its own."""
+    told = environment(world, **more)
+    return run("publish", *ALLOWED, folder=world.site.root, environment=told)
 
 
 def on_a_bad_disk(world: World, point: int, fault: str) -> subprocess.CompletedProcess[str]:
@@ -64,9 +74,36 @@ def test_a_disk_that_fails_at_any_write_is_a_clear_error_and_loses_nothing(
         assert "Traceback" not in done.stderr
         assert done.returncode == 0 or (done.returncode == 2 and "→" in done.stderr), done.stderr
         statuses.append(done.returncode)
+        tells_no_secret(world.account, tmp_path, said=done.stdout + done.stderr)
         world.has_converged(3)
         world.keeps_foreign_fields()
     assert statuses.count(2) >= 3  # the others are caches
+
+
+def test_a_full_file_system_is_a_clear_error_and_loses_nothing(
+    pds: ReferencePds, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "site") as disk:
+        world = make_world(pds, tmp_path / "site", 3, 1)
+        published(world)
+        full = set()
+        for pages in count():
+            edit(world, 1)
+            world.site.picture("0.png", colour=pages + 1)
+            disk.leave(pages * PAGE)
+            done = publish(world, TMPDIR=str(world.site.content))
+            disk.enlarge()
+            assert "Traceback" not in done.stderr
+            tells_no_secret(world.account, tmp_path, said=done.stdout + done.stderr)
+            world.has_converged(3)
+            world.keeps_foreign_fields()
+            if done.returncode == 0:
+                break
+            assert done.returncode == 2
+            full.update(re.findall(r"^error: (.*): No space left on device\n  → ", done.stderr))
+        places = {Path(place).relative_to(world.site.root).parts[:2] for place in full}
+    assert places >= {(".publisher", "journal"), ("publisher.lock",)}
+    assert places & {(".publisher", "backups"), ("content",)}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +119,10 @@ def test_a_network_that_cuts_answers_anywhere_loses_nothing(
             proxy.cut_after = after
             for name in range(6):
                 world.site.write(f"{number}-{name}.md", f"Hello {number}.")
-            done = run("publish", *ALLOWED, folder=world.site.root, environment=environment(world))
+            done = publish(world)
             assert done.returncode in {0, 2}, done.stderr
             assert "Traceback" not in done.stderr
+            tells_no_secret(world.account, tmp_path, said=done.stdout + done.stderr)
             proxy.heal()
             world.has_converged(1 + 6 * (number + 1))
         assert proxy.broken >= 2
@@ -95,7 +133,7 @@ def test_a_network_that_drips_is_waited_for(pds: ReferencePds, tmp_path: Path) -
         world = behind(proxy, pds, tmp_path)
         world.site.write("more.md")
         proxy.drips = True
-        done = run("publish", *ALLOWED, folder=world.site.root, environment=environment(world))
+        done = publish(world)
         proxy.heal()
 
         assert done.returncode == 0, done.stderr
@@ -195,7 +233,7 @@ def test_a_second_publisher_on_a_folder_writes_nothing_and_the_hold_dies_with_it
         assert first.stdout.readline() == b"held\n"
         writes = world.writes()
 
-        second = run("publish", *ALLOWED, folder=world.site.root, environment=environment(world))
+        second = publish(world)
 
         first.send_signal(signal.SIGKILL)
     assert second.returncode == 2

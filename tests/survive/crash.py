@@ -5,12 +5,13 @@
 Points are counted before and after each request and each change on the disk, at the two functions
 through which all of them pass. With POINT 0 nothing ends, and their number goes into FILE. With
 FAULT=ENOSPC (or another name of errno) in the environment, the N-th change on the disk fails
-instead.
+instead. All that is logged goes to stderr.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import threading
@@ -77,6 +78,7 @@ def main() -> None:
     chosen, told, *arguments = sys.argv[1:]
     points = Points(int(chosen))
     install(points)
+    logging.basicConfig(level=logging.DEBUG)
     # After that: modules take `writing` by name.
     from publisher import cli
     from publisher.apply import applier

@@ -154,6 +154,7 @@ FAULTS: dict[str, Fault] = {
     "redirected": redirected,
     "redirected within": redirected_within,
 }
+REDIRECTS = ("redirected", "redirected within")
 OTHER_BYTES = {cut_body, garbled, page}
 REDIRECT, TARGET = "/from", "/to"
 

@@ -126,8 +126,8 @@ SITUATIONS = {
     "uploadBlob": Situation("uploadBlob", two),
     "listBlobs": Situation("listBlobs", forgotten),
     "applyWrites": Situation("applyWrites", documents(7)),
-    "putRecord": Situation("putRecord", two),
     "getBlob": Situation("getBlob", other_cover),
+    "putRecord": Situation("putRecord", two),
     "createSession": Situation("createSession", two, keyring=False, names_pds=True),
     "getSession": Situation("getSession", two, names_pds=True),
     "refreshSession first": Situation(
