@@ -71,7 +71,8 @@ def survives(world: World, number: int, situation: Situation, fault: Fault, time
     """Publish under a fault, then without: everything is there, once, and no secret anywhere."""
     cover = cover_of(world)
     situation.prepare(world, number)
-    log = io.StringIO()
+    lied = fault is another_pds
+    log, head = io.StringIO(), world.head() if lied else None
     with logged(log), few_pages(situation.few_pages), ExitStack() as leads:
         for call, lead in situation.leads.items():
             leads.enter_context(injected(call, lead, times=1))
@@ -80,7 +81,8 @@ def survives(world: World, number: int, situation: Situation, fault: Fault, time
     assert status in STATUSES
     assert seen.acted > 0, f"{situation.call} was never asked"
     tells_no_secret(world.account, world.site.root, said=said, log=log.getvalue())
-    stays_here(world, seen, reads=fault is another_pds)
+    assert not lied or (status, world.head()) == (2, head)
+    stays_here(world, seen, reads=lied)
     world.has_converged(len(list(world.site.content.glob("*.md"))), prune=situation.prune)
     tells_no_secret(world.account, world.site.root)
     damaged_there = times == AGAIN and fault in OTHER_BYTES

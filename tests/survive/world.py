@@ -14,7 +14,7 @@ from publisher.credentials import Secret, store
 from publisher.data import Value
 from publisher.documents import DOCUMENT
 from publisher.progress import Silent
-from publisher.repo import CreateWrite, RemoteRecord, UpdateWrite
+from publisher.repo import Commit, CreateWrite, RemoteRecord, UpdateWrite
 from publisher.spool import whole
 from publisher.syntax import Did, Rkey
 from tests.pds_repo import open_pds_repo
@@ -58,6 +58,14 @@ class World:
         repo = open_pds_repo(self.pds, self.account)
         try:
             return dict(repo.read([DOCUMENT]).records[DOCUMENT])
+        finally:
+            repo.close()
+
+    def head(self) -> Commit:
+        """Return the repo's current commit."""
+        repo = open_pds_repo(self.pds, self.account)
+        try:
+            return repo.head()
         finally:
             repo.close()
 
