@@ -69,6 +69,52 @@ def test_a_record_that_another_app_changed_stays_and_needs_nobody(site: Site) ->
     assert title(site) == "Theirs"
 
 
+def test_a_file_renamed_while_its_record_is_in_doubt_stays_known(site: Site) -> None:
+    site.write("a.md", title="First", path="/first")
+    site.publish()
+    edit_there(site, title="Theirs")
+    (site.content / "a.md").rename(site.content / "b.md")
+
+    once, twice = site.publish(), site.publish()
+
+    assert actions(once) == actions(twice) == {"b.md": "remote-changed"}
+    assert [line["key"] for line in site.lock_lines()] == ["b.md"]
+
+
+def test_files_that_were_renumbered_keep_their_records(site: Site) -> None:
+    site.write("a.md", title="First", path="/first")
+    site.write("b.md", title="Second", path="/second")
+    site.publish()
+    before = site.repo().read([DOCUMENT]).records[DOCUMENT]
+    (site.content / "b.md").rename(site.content / "c.md")
+    (site.content / "a.md").rename(site.content / "b.md")
+    site.write("a.md", title="New")
+
+    report = site.publish()
+
+    after = site.repo().read([DOCUMENT]).records[DOCUMENT]
+    assert actions(report) == {"a.md": "create", "b.md": "unchanged", "c.md": "unchanged"}
+    assert {rkey: after[rkey].value["title"] for rkey in before} == {
+        rkey: record.value["title"] for rkey, record in before.items()
+    }
+    assert site.publish().counts == {"unchanged": 3}
+
+
+def test_a_record_whose_name_is_another_documents_now_can_be_pruned(site: Site) -> None:
+    site.write("b.md", title="Second", path="/second")
+    site.publish()
+    (site.content / "b.md").replace(site.content / "a.md")
+
+    kept = site.publish()
+    pruned = site.publish(prune=True)
+
+    (orphan,) = (item for item in kept.items if item.action == "orphan")
+    assert orphan.path.startswith("a.md (3")
+    assert pruned.counts == {"unchanged": 1, "delete": 1}
+    assert title(site) == "Second"
+    assert [line["key"] for line in site.lock_lines()] == ["a.md"]
+
+
 def test_force_publishes_the_document_over_it_after_a_backup(site: Site) -> None:
     edit_there(site, title="Theirs")
 

@@ -248,6 +248,60 @@ def test_two_files_that_swap_their_paths_keep_their_records() -> None:
     ]
 
 
+X, Y = make("x.md"), make("y.md", title="On y")
+AT_X, AT_Y = "3lzzzzzzzzz22", "3lyyyyyyyyy22"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        # x became z, then y became x
+        ({"z.md": X, "x.md": Y}, {"z.md": (Unchanged, AT_X), "x.md": (Unchanged, AT_Y)}),
+        # each has the other's name
+        ({"y.md": X, "x.md": Y}, {"y.md": (Unchanged, AT_X), "x.md": (Unchanged, AT_Y)}),
+        # renumbered: a new one in front
+        ({"x.md": A, "y.md": X, "z.md": Y}, {"y.md": (Unchanged, AT_X), "z.md": (Unchanged, AT_Y)}),
+        # x was removed, y has its name; x is told of under a name that no file has
+        ({"x.md": Y}, {"x.md": (Unchanged, AT_Y), f"x.md ({AT_X})": (Orphan, AT_X)}),
+    ],
+)
+def test_files_that_take_each_others_names_take_their_records_along(
+    files: dict[str, Record], expected: dict[str, tuple[type, str]]
+) -> None:
+    records = [Record(name, name, DOCUMENT, r.value, MARKDOWN_OWNED) for name, r in files.items()]
+    entries = {"x.md": locked(X, AT_X), "y.md": locked(Y, AT_Y)}
+
+    actions = plan(DID, records, remote(at(AT_X, X.value), at(AT_Y, Y.value)), State(entries))
+
+    found = {
+        (a.entry if isinstance(a, Orphan) else a.record).path: (
+            type(a),
+            (a.entry.rkey if isinstance(a, Orphan) else a.rkey),
+        )
+        for a in actions
+        if isinstance(a, (Orphan, Unchanged))
+    }
+    assert found == expected
+    assert sum(isinstance(action, Create) for action in actions) == len(files) - sum(
+        path in files for path in expected
+    )
+    assert not any(isinstance(action, (Update, Conflict)) for action in actions)
+
+
+def test_without_a_lock_a_file_that_took_anothers_name_is_a_question_and_no_third_record() -> None:
+    y_there, x_there = derived_rkey(Y, DID, 0), derived_rkey(X, DID, 0)
+    there = remote(at(x_there, X.value), at(y_there, Y.value))
+    renamed = [Record("x.md", "x.md", DOCUMENT, Y.value, MARKDOWN_OWNED)]
+    renamed += [Record("z.md", "z.md", DOCUMENT, X.value, MARKDOWN_OWNED)]
+
+    actions = plan(DID, renamed, there, State())
+
+    assert [(a.rkey, type(a)) for a in actions if isinstance(a, (Adopt, Unchanged))] == [
+        (y_there, Unchanged),
+        (x_there, Unchanged),
+    ]
+
+
 def test_an_id_added_later_finds_the_line_of_the_path() -> None:
     named = Record("id:tides", "a.md", DOCUMENT, B.value, MARKDOWN_OWNED)
     entries = {"a.md": locked(A, ELSEWHERE)}
@@ -274,6 +328,73 @@ def test_what_was_written_down_before_sending_counts_as_a_base() -> None:
     (action,) = plan(DID, [C], remote(at(ELSEWHERE, B.value)), state)
 
     assert isinstance(action, Update)
+
+
+@pytest.mark.parametrize(
+    ("entries", "theirs", "changed"),
+    [
+        ({}, B, False),
+        ({"a.md": locked(A, ELSEWHERE)}, B, False),
+        ({"a.md": locked(A, ELSEWHERE)}, A, False),
+        ({}, C, True),
+        ({"a.md": locked(A, ELSEWHERE)}, C, True),
+    ],
+)
+def test_what_was_written_down_and_arrived_is_an_orphan_when_its_document_is_gone(
+    entries: dict[str, LockEntry], theirs: Record, changed: bool
+) -> None:
+    state = State(entries, [locked(B, ELSEWHERE)])
+
+    (action,) = plan(DID, [], remote(at(ELSEWHERE, theirs.value)), state)
+
+    assert isinstance(action, Orphan)
+    assert (action.entry.key, action.changed) == ("a.md", changed)
+    (resolved,) = resolve([action], Wishes(prune=True), sites={SITE})
+    assert isinstance(resolved, Orphan if changed else Delete)
+
+
+def test_what_was_written_down_and_never_arrived_is_forgotten_with_its_document() -> None:
+    (action,) = plan(DID, [], remote(), State({}, [locked(A, ELSEWHERE)]))
+
+    assert isinstance(action, Forget)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        State({}, [locked(A, ELSEWHERE)], present=frozenset({"a.md"})),
+        State({}, [locked(A, ELSEWHERE)], held=frozenset({"a.md"}), present=frozenset({"a.md"})),
+    ],
+)
+def test_what_was_written_down_of_a_draft_or_an_invalid_document_is_nobody_elses(
+    state: State,
+) -> None:
+    copy = Record("copy.md", "copy.md", DOCUMENT, A.value, MARKDOWN_OWNED)
+
+    action, *rest = plan(DID, [copy], remote(at(ELSEWHERE, A.value)), state)
+
+    assert isinstance(action, Create)
+    assert [type(other) for other in rest] == ([] if state.held else [Orphan])
+
+
+def test_a_file_renamed_after_its_create_arrived_keeps_the_record() -> None:
+    renamed = Record("b.md", "b.md", DOCUMENT, A.value, MARKDOWN_OWNED)
+
+    action, *rest = plan(
+        DID, [renamed], remote(at(ELSEWHERE, A.value)), State({}, [locked(A, ELSEWHERE)])
+    )
+
+    assert (type(action), [type(other) for other in rest]) == (Unchanged, [Forget])
+
+
+def test_a_record_that_two_documents_may_claim_is_no_orphan() -> None:
+    one, two = make("one.md", title="A"), make("two.md", title="A")
+    gone = make("gone.md", title="A")
+    state = State({"gone.md": locked(gone, ELSEWHERE)})
+
+    actions = plan(DID, [one, two], remote(at(ELSEWHERE, gone.value)), state)
+
+    assert [type(action) for action in actions] == [Conflict, Conflict]
 
 
 def test_a_create_that_was_written_down_and_never_arrived_is_sent_again_at_its_rkey() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from publisher import lock
 from publisher.apply import Outcome, threads, uri_of
@@ -15,17 +15,22 @@ from publisher.errors import GuardStopped, RepoRefused
 from publisher.lock import Journal, Lock
 from publisher.plan import (
     Action,
+    Conflict,
     Delete,
     Forget,
     Keep,
     LockEntry,
+    Orphan,
     Pending,
+    Place,
+    RemoteChanged,
     State,
     Unchanged,
     Update,
     entry_for,
     entry_of,
 )
+from publisher.record import Record
 from publisher.repo import Repo, Snapshot
 from publisher.spool import whole
 
@@ -85,24 +90,36 @@ def lines_after(
 ) -> tuple[dict[str, LockEntry], list[LockEntry]]:
     """Return the lock's lines after a run, and those that settle what the journal has. Pure."""
     known, gone = dict(outcome.entries), dict[str, LockEntry]()
+    moved = dict[Place, Record]()
     for action in actions:
         match action:
             case Unchanged(record):
                 known.setdefault(record.key, entry_for(action, memory.entries.get(record.key)))
             case Keep(record, entry=entry):
                 known[record.key] = entry
+            case Orphan(entry):
+                known[entry.key] = entry
             case Forget(entry):
                 gone[entry.key] = entry
+            case RemoteChanged(record, rkey) | Conflict(record, rkey) if rkey:
+                moved[record.collection, rkey] = record
             case _:
                 pass
     gone |= {k: done.entry for k, done in outcome.written.items() if isinstance(done, Delete)}
     places = {(entry.collection, entry.rkey) for entry in known.values()}
-    entries = {
-        key: entry
+    left = (
+        entry
         for key, entry in memory.entries.items()
         if key not in gone and (entry.collection, entry.rkey) not in places
-    }
+    )
+    entries = {entry.key: entry for entry in (_under_its_name(entry, moved) for entry in left)}
     return entries | known, [*known.values(), *gone.values()]
+
+
+def _under_its_name(entry: LockEntry, moved: Mapping[Place, Record]) -> LockEntry:
+    """Return the line of a document that was renamed while its record is in question."""
+    record = moved.get((entry.collection, entry.rkey))
+    return replace(entry, key=record.key, path=record.path) if record else entry
 
 
 @dataclass(frozen=True, slots=True)

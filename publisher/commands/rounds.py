@@ -212,6 +212,7 @@ def _read(run: Run, progress: Progress) -> Snapshot:
 def _collections(run: Run) -> list[Nsid]:
     wanted = {file.record.collection for file in run.checked if file.record}
     wanted |= {entry.collection for entry in run.memory.entries.values()}
+    wanted |= {intent.collection for intent in run.memory.intents}
     return sorted(wanted or {DOCUMENT})
 
 

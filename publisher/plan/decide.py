@@ -23,7 +23,8 @@ from publisher.plan.actions import (
     Unchanged,
     Update,
 )
-from publisher.plan.matching import Match, Matching
+from publisher.plan.matching import Matching
+from publisher.plan.pairs import Match
 from publisher.record import CONTENT, Record, owned_cid
 from publisher.repo import RemoteRecord
 from publisher.spool import whole
@@ -51,7 +52,12 @@ def plan(
             actions.append(decided or matching.unreadable(record, match.place))
         else:
             actions.append(matching.create(record))
-    return actions + list(matching.left_over(records))
+    open_places = {
+        (action.record.collection, action.rkey)
+        for action in actions
+        if isinstance(action, (Adopt, Conflict, RemoteChanged)) and action.rkey
+    }
+    return actions + list(matching.left_over(records, open_places))
 
 
 def entry_of(
@@ -59,7 +65,8 @@ def entry_of(
 ) -> LockEntry:
     """Return what the lock remembers of a record that holds `value`; `cid`, where it is known."""
     if cid is not None and cid == record.cid:
-        owned, (rest, content) = record.owned_over(record.value), record.owned_cids
+        rest, content = record.owned_cids
+        owned = record.owned if content else record.owned - CONTENT
     else:
         value = whole(value)
         cid, owned = cid or data.record_cid(value), record.owned_over(value)

@@ -7,12 +7,10 @@ order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import TypeAlias
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from publisher import syntax
-from publisher.data import Value
 from publisher.plan.actions import (
     Action,
     Conflict,
@@ -24,21 +22,13 @@ from publisher.plan.actions import (
     Remote,
     State,
 )
+from publisher.plan.known import Known, place_of
+from publisher.plan.pairs import Match, Pair, surest
+from publisher.plan.renames import Renames, is_alike, is_changed
+from publisher.plan.traits import by_trait, shared, sharing
 from publisher.record import SALTS, Record, derived_rkey, fingerprint
 from publisher.repo import RemoteRecord
-from publisher.spool import whole
 from publisher.syntax import Did, Nsid, Rkey
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """The record that belongs to a document: `proven` where only we can have written it."""
-
-    place: Place
-    _: KW_ONLY
-    proven: bool = True
-    bases: tuple[LockEntry, ...] = ()
-    expected: bool = False  # the lock says that the record is there
 
 
 class Matching:
@@ -49,44 +39,50 @@ class Matching:
         self.remote = remote
         self.state = state
         self.formerly = formerly
-        self.intents: dict[str, list[LockEntry]] = {}
-        for intent in state.intents:
-            self.intents.setdefault(intent.key, []).append(intent)
-        self.by_path = {entry.path: entry for entry in state.entries.values()}
+        self.known = Known(state)
         self.matches: dict[str, Match] = {}
         self.conflicts: dict[str, Conflict] = {}
         self.claimed: set[Place] = set()
+        self.renames = Renames(self.known, self._at, self._same_site, self.claimed)
+        self.exchanged: dict[Place, str] = {}
+        self.displaced: set[Place] = set()
+        self.contested: set[Place] = set()
 
     def run(self, records: Sequence[Record]) -> None:
         """Fill `matches` and `conflicts`; a document in neither has no record yet."""
-        stages: tuple[Callable[[Record], None], ...] = (
-            self._named,
-            self._locked,
-            self._derived,
-        )
         self._hold(records)
-        for stage in stages:
-            for record in self._open(records):
-                stage(record)
-        self._pair(records, self._moved)
-        self._pair(records, self._fingerprinted)
+        names = self.state.present | {n for r in records for n in (r.key, r.path)}
+        for record in self._open(records):
+            self._named(record)
+        self._exchanged(records, names)
+        self._locked(records)
+        self._derived(records)
+        self._pair(self.renames.moved(self._open(records), names))
+        self._pair(self._fingerprinted(self._open(records)))
         self._candidates(records)
 
-    def left_over(self, records: Sequence[Record]) -> Iterator[Action]:
-        """Yield what becomes of the entries whose document is gone, or a draft now."""
+    def left_over(
+        self, records: Sequence[Record], open_places: Container[Place]
+    ) -> Iterator[Action]:
+        """Yield what becomes of the lines whose document is gone, or a draft now.
+
+        `open_places` have documents that are in question: what is known of these isn't forgotten.
+        """
         used = {name for record in records for name in (record.key, record.path)}
         matched = {match.place for match in self.matches.values()}
-        for key, entry in sorted(self.state.entries.items()):
-            place = (entry.collection, entry.rkey)
-            if used & {key, entry.path} or entry.path in self.state.held:
+        for line in self.known.lines:
+            place = place_of(line)
+            if place in self.displaced:
+                line = _without_its_name(line)  # noqa: PLW2901
+            if used & {line.key, line.path} or line.path in self.state.held:
                 continue
-            if place in self.state.unreadable:
+            if place in self.state.unreadable or place in open_places or place in self.contested:
                 continue
             theirs = self._at(place)
             if theirs is None or place in matched:
-                yield Forget(entry)
+                yield Forget(line)
             else:
-                yield Orphan(entry, theirs, changed=_is_changed(entry, theirs))
+                yield _orphan(line, self.known.by_place[place], theirs)
 
     def create(self, record: Record) -> Action:
         """Return a Create at the first derived rkey that is free."""
@@ -124,23 +120,9 @@ class Matching:
     def _hold(self, records: Sequence[Record]) -> None:
         """Keep the records of documents that are there, but invalid or drafts, from the others."""
         absent = (self.state.held | self.state.present) - {record.path for record in records}
-        for entry in self.state.entries.values():
-            if entry.path in absent:
-                self.claimed.add((entry.collection, entry.rkey))
-
-    def _bases(self, record: Record) -> tuple[LockEntry, ...]:
-        """Return what is known of a document by its key or its path, the lock's line first."""
-        known = dict.fromkeys(
-            entry
-            for name in (record.key, record.path)
-            for entry in (self.state.entries.get(name), self.by_path.get(name))
-            if entry is not None
-        )
-        names = dict.fromkeys((record.key, record.path))
-        return (*known, *(intent for name in names for intent in self.intents.get(name, ())))
-
-    def _is_locked(self, base: LockEntry) -> bool:
-        return self.state.entries.get(base.key) is base
+        for place, known in self.known.by_place.items():
+            if any(entry.path in absent for entry in known):
+                self.claimed.add(place)
 
     def _named(self, record: Record) -> None:
         rkey = record.rkey
@@ -153,25 +135,39 @@ class Matching:
         if rkey is not None:
             self._claim_with_bases(record, (record.collection, rkey), self._bases(record))
 
-    def _locked(self, record: Record) -> None:
-        bases = self._bases(record)
-        if not bases:
-            return
-        place = (bases[0].collection, bases[0].rkey)
-        if place[0] == record.collection:
-            self._claim_with_bases(record, place, bases)
+    def _locked(self, records: Sequence[Record]) -> None:
+        """Claim what earlier runs know, last the records that remind of nothing in a document."""
+        doubted = []
+        for record in self._open(records):
+            base = self._base(record)
+            theirs = self._at(place_of(base)) if base else None
+            if theirs and not is_alike(record, theirs):
+                doubted.append(record)
+            elif base:
+                self._claim_base(record, base)
+        for record in doubted:
+            if base := self._base(record):
+                self._claim_base(record, base)
+
+    def _base(self, record: Record) -> LockEntry | None:
+        return self.renames.base(record, self._bases(record))
+
+    def _claim_base(self, record: Record, base: LockEntry) -> None:
+        place = place_of(base)
+        if base.collection == record.collection:
+            self._claim_with_bases(record, place, self._bases(record))
         elif self._at(place):
-            self._published_elsewhere(record, bases[0])
+            self._published_elsewhere(record, base)
 
     def _claim_with_bases(self, record: Record, place: Place, bases: Sequence[LockEntry]) -> None:
         """Claim a record; another that the lock has for this document is never left behind."""
         here = tuple(base for base in bases if (base.collection, base.rkey) == place)
         for base in bases:
             other = (base.collection, base.rkey)
-            if base not in here and self._is_locked(base) and self._at(other):
+            if base not in here and self.known.is_locked(base) and self._at(other):
                 self._published_elsewhere(record, base)
                 return
-        expected = any(self._is_locked(base) for base in here)
+        expected = any(self.known.is_locked(base) for base in here)
         self._claim(record, Match(place, bases=here, expected=expected))
 
     def _published_elsewhere(self, record: Record, base: LockEntry) -> None:
@@ -183,16 +179,44 @@ class Matching:
     def _conflict(self, record: Record, rkey: Rkey | None, reason: str, remedy: str) -> None:
         self.conflicts[record.key] = Conflict(record, rkey, reason, remedy)
 
-    def _derived(self, record: Record) -> None:
+    def _derived(self, records: Sequence[Record]) -> None:
+        """Claim records at derived keys, last those that remind of nothing in their documents."""
+        doubted = []
+        for record in self._open(records):
+            if theirs := self._at_derived(record):
+                if shared(record, theirs):
+                    self._claim(record, Match((theirs.collection, theirs.rkey)))
+                else:
+                    doubted.append((record, theirs))
+        reminded = self._reminded([record for record, _ in doubted])
+        for record, theirs in doubted:
+            if record.key not in reminded:
+                self._claim(record, Match((theirs.collection, theirs.rkey)))
+
+    def _reminded(self, records: Sequence[Record]) -> set[str]:
+        """Return the documents of which other records remind: their files may have new names.
+
+        Then nothing is proven, and all of these records are candidates.
+        """
+        index = by_trait(records)
+        return {
+            record.key
+            for collection in {record.collection for record in records}
+            for theirs in self._unclaimed(collection)
+            for record in sharing(theirs, index)
+            if self._same_site(record, theirs)
+        }
+
+    def _at_derived(self, record: Record) -> RemoteRecord | None:
         if not self.remote.get(record.collection):
-            return
+            return None
         for site in (record.site, *self.formerly):
             for salt in SALTS:
                 place = (record.collection, derived_rkey(record, self.did, salt, site))
                 theirs = self._at(place)
                 if theirs and place not in self.claimed and self._same_site(record, theirs):
-                    self._claim(record, Match(place))
-                    return
+                    return theirs
+        return None
 
     def _same_site(self, record: Record, theirs: RemoteRecord) -> bool:
         site = theirs.value.get("site")
@@ -203,42 +227,43 @@ class Matching:
             if (collection, rkey) not in self.claimed:
                 yield theirs
 
-    def _pair(
-        self,
-        records: Sequence[Record],
-        stage: Callable[[Sequence[Record]], Iterator[tuple[Record, Match]]],
-    ) -> None:
-        """Claim the pairs that a stage finds and that are unique on both sides."""
-        pairs = list(stage(self._open(records)))
-        documents = Counter(record.key for record, _ in pairs)
-        places = Counter(match.place for _, match in pairs)
+    def _pair(self, pairs: Iterable[Pair]) -> None:
+        """Claim the pairs that are unique on both sides."""
+        found = list(pairs)
+        for record, match in surest(found, [p for p in found if self.renames.shares_all(*p)]):
+            self._claim(record, match)
+
+    def _bases(self, record: Record) -> tuple[LockEntry, ...]:
+        """Return what is known of a document, without what others have by now.
+
+        That is a record that went with another's name, or one that was only written down.
+        """
+        return tuple(
+            base
+            for base in self.known.bases(record)
+            if self.exchanged.get(place_of(base), record.key) == record.key
+            if self.known.is_locked(base) or place_of(base) not in self.claimed
+        )
+
+    def _exchanged(self, records: Sequence[Record], names: Collection[str]) -> None:
+        """Files that took others' names take their records along."""
+        pairs, displaced = self.renames.exchanged(self._open(records), names)
+        self.displaced.update(displaced)
         for record, match in pairs:
-            if documents[record.key] == 1 and places[match.place] == 1:
-                self._claim(record, match)
+            self.exchanged[match.place] = record.key
+            self._claim(record, match)
+        for place in displaced:
+            self.exchanged[place] = ""
 
-    def _moved(self, records: Sequence[Record]) -> Iterator[tuple[Record, Match]]:
-        """A lock entry whose file is gone and a new document that is the same by its traits."""
-        present = {name for record in records for name in (record.key, record.path)}
-        present |= self.state.present
-        by_trait = _by_trait(records)
-        for key, entry in self.state.entries.items():
-            place = (entry.collection, entry.rkey)
-            theirs = self._at(place)
-            if present & {key, entry.path} or place in self.claimed or not theirs:
-                continue
-            for record in _sharing(theirs, by_trait):
-                if self._same_site(record, theirs):
-                    yield record, Match(place, bases=(entry,), expected=True)
-
-    def _fingerprinted(self, records: Sequence[Record]) -> Iterator[tuple[Record, Match]]:
+    def _fingerprinted(self, records: Sequence[Record]) -> Iterator[Pair]:
         """Low 30 bits that agree, with a second witness: the path, or date and title."""
-        by_trait = _by_trait(records)
+        index = by_trait(records)
         for collection in {record.collection for record in records}:
             for theirs in self._unclaimed(collection):
                 if syntax.check("tid", theirs.rkey):
                     continue
                 low = syntax.tid_value(theirs.rkey) & ((1 << 30) - 1)
-                for record in _sharing(theirs, by_trait):
+                for record in sharing(theirs, index):
                     sites = (record.site, *self.formerly)
                     marks = {fingerprint(record, self.did, n, s) for n in SALTS for s in sites}
                     if low in marks and self._same_site(record, theirs):
@@ -247,11 +272,11 @@ class Matching:
     def _candidates(self, records: Sequence[Record]) -> None:
         """Unclaimed records that share path, or date and title: one may be adopted, two not."""
         left = self._open(records)
-        by_trait = _by_trait(left)
+        index = by_trait(left)
         found: dict[str, list[Place]] = {}
         for collection in {record.collection for record in left}:
             for theirs in list(self._unclaimed(collection)):
-                for record in _sharing(theirs, by_trait):
+                for record in sharing(theirs, index):
                     if self._same_site(record, theirs):
                         found.setdefault(record.key, []).append((collection, theirs.rkey))
         wanted = Counter(place for places in found.values() for place in places)
@@ -260,11 +285,21 @@ class Matching:
             if len(places) == 1 and wanted[places[0]] == 1:
                 self._claim(record, Match(places[0], proven=False))
             elif places:
+                self.contested.update(places)
                 self.conflicts[record.key] = _ambiguous(record, places)
 
 
-def _is_changed(entry: LockEntry, theirs: RemoteRecord) -> bool:
-    return theirs.cid != entry.cid and not entry.agrees(whole(theirs.value), entry.fields)
+def _orphan(line: LockEntry, bases: Sequence[LockEntry], theirs: RemoteRecord) -> Orphan:
+    """Return the orphan with the base that it agrees with, which may be only written down."""
+    base = next((base for base in bases if not is_changed(base, theirs)), None)
+    entry = replace(base or line, key=line.key, path=line.path)
+    return Orphan(entry, theirs, changed=base is None)
+
+
+def _without_its_name(line: LockEntry) -> LockEntry:
+    """Return the line of a record whose document is gone, and whose file is another's now."""
+    name = f"{line.path} ({line.rkey})"
+    return replace(line, key=name, path=name)
 
 
 def _ambiguous(record: Record, places: Sequence[Place]) -> Conflict:
@@ -274,31 +309,3 @@ def _ambiguous(record: Record, places: Sequence[Place]) -> Conflict:
     )
     remedy = "write `rkey: …` of the right one into the front matter"
     return Conflict(record, None, reason, remedy)
-
-
-_Trait: TypeAlias = tuple[str, str, Value, Value]
-
-
-def _traits(collection: str, value: Mapping[str, Value]) -> Iterator[_Trait]:
-    path, date, title = value.get("path"), value.get("publishedAt"), value.get("title")
-    if isinstance(path, str):
-        yield collection, "path", path, None
-    if isinstance(date, str) and isinstance(title, str):
-        yield collection, "date and title", date, title
-
-
-def _by_trait(records: Iterable[Record]) -> dict[_Trait, list[Record]]:
-    index: dict[_Trait, list[Record]] = {}
-    for record in records:
-        for trait in _traits(record.collection, record.value):
-            index.setdefault(trait, []).append(record)
-    return index
-
-
-def _sharing(theirs: RemoteRecord, index: Mapping[_Trait, list[Record]]) -> list[Record]:
-    found = {
-        record.key: record
-        for trait in _traits(theirs.collection, theirs.value)
-        for record in index.get(trait, [])
-    }
-    return list(found.values())

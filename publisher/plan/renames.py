@@ -1,0 +1,164 @@
+"""Which records went along when files got other names: new ones, or those of others. Pure.
+
+A line of the lock names a file; when that is gone, or nothing of the line's record reminds of it,
+the record belongs to the document that it does remind of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
+
+from publisher.plan.actions import LockEntry, Place
+from publisher.plan.known import Known, place_of
+from publisher.plan.pairs import Match, Pair, surest
+from publisher.plan.traits import by_trait, shared, sharing
+from publisher.record import Record
+from publisher.repo import RemoteRecord
+from publisher.spool import whole
+
+ALL_TRAITS = 2
+
+
+class Renames:
+    """Looks at what is known; `claimed` are places that others have already."""
+
+    def __init__(
+        self,
+        known: Known,
+        at: Callable[[Place], RemoteRecord | None],
+        same_site: Callable[[Record, RemoteRecord], bool],
+        claimed: Container[Place],
+    ) -> None:
+        self._known = known
+        self._at = at
+        self._same_site = same_site
+        self._claimed = claimed
+
+    def moved(self, records: Sequence[Record], names: Container[str]) -> Iterator[Pair]:
+        """Yield documents beside the records that they share traits with.
+
+        Only records of lines whose file isn't in `names`.
+        """
+        index = by_trait(records)
+        for line in self._known.lines:
+            if line.key in names or line.path in names:
+                continue
+            place = place_of(line)
+            theirs = self._at(place)
+            if theirs is None or place in self._claimed:
+                continue
+            bases = tuple(self._known.by_place[place])
+            for record in sharing(theirs, index):
+                if self._same_site(record, theirs):
+                    yield record, Match(place, bases=bases, expected=self._known.is_locked(line))
+
+    def exchanged(
+        self, records: Sequence[Record], names: Collection[str]
+    ) -> tuple[list[Pair], list[Place]]:
+        """Return the documents that have other records than their names say: renumbered, swapped.
+
+        Beside them, the records that lost their names to these, and that remind of no document.
+        `names` are all that are in use.
+        """
+        astray = self._astray(records, names)
+        if not any(self._known.bases(record) for record in astray):
+            return [], []
+        own = {r.key: place for r in astray if (place := self._place(r))}
+        found = [pair for pair in self._beside(astray, names) if self._is_sure(*pair)]
+        pairs = self._closed(surest(found, [p for p in found if self.shares_all(*p)]), own)
+        crossed = [
+            (record, match)
+            for record, match in pairs
+            if self._known.bases(record) or match.place in own.values()
+        ]
+        taken = {match.place for _, match in pairs}
+        lost = [
+            own[record.key]
+            for record, _ in crossed
+            if record.key in own and self._is_only_of(record, own[record.key])
+        ]
+        return crossed, [place for place in lost if place not in taken]
+
+    def base(self, record: Record, bases: Sequence[LockEntry]) -> LockEntry | None:
+        """Return the base that counts: the lock's line, else one that arrived, else any."""
+        if not bases or self._known.is_locked(bases[0]):
+            return bases[0] if bases else None
+        there = [(b, theirs) for b in bases if (theirs := self._at(place_of(b)))]
+        alike = (base for base, theirs in there if is_alike(record, theirs))
+        return next(alike, there[0][0] if there else bases[0])
+
+    def shares_all(self, record: Record, match: Match) -> bool:
+        """Tell whether path, date and title of document and record agree."""
+        theirs = self._at(match.place)
+        return theirs is not None and shared(record, theirs) == ALL_TRAITS
+
+    def _astray(self, records: Sequence[Record], names: Collection[str]) -> list[Record]:
+        """Return the documents that nothing of their own records reminds of.
+
+        One that a little reminds of is astray if its record is another document to the letter.
+        """
+        traits = {record.key: self._shared_at_home(record) for record in records}
+        doubted = [record for record in records if traits[record.key] < ALL_TRAITS]
+        if not any(traits[record.key] for record in doubted):
+            return doubted
+        others = {
+            match.place
+            for record, match in self._beside(doubted, names)
+            if self.shares_all(record, match)
+        }
+        return [r for r in doubted if not traits[r.key] or self._place(r) in others]
+
+    def _beside(self, records: Sequence[Record], names: Collection[str]) -> Iterator[Pair]:
+        """Yield these documents beside the records of lines that have their names, or none's."""
+        theirs = {name for record in records for name in (record.key, record.path)}
+        return self.moved(records, set(names) - theirs)
+
+    def _shared_at_home(self, record: Record) -> int:
+        """Return how many traits a document shares with its own record."""
+        base = self.base(record, self._known.bases(record))
+        theirs = self._at(place_of(base)) if base else None
+        if theirs is None:
+            return 0
+        return ALL_TRAITS if record.cid == theirs.cid else shared(record, theirs)
+
+    def _place(self, record: Record) -> Place | None:
+        """Return the place of a document's own record, if that is there."""
+        base = self.base(record, self._known.bases(record))
+        return place_of(base) if base and self._at(place_of(base)) else None
+
+    def _is_only_of(self, record: Record, place: Place) -> bool:
+        """Tell whether nothing that is known of a place names another document."""
+        return all(base.key in {record.key, record.path} for base in self._known.by_place[place])
+
+    def _is_sure(self, record: Record, match: Match) -> bool:
+        """Tell whether all traits agree; or one, where nothing else can explain it.
+
+        The record is as we left it then, and the lock knows of no other that was deleted.
+        """
+        if self.shares_all(record, match):
+            return True
+        base = self.base(record, self._known.bases(record))
+        if base and self._known.is_locked(base) and not self._at(place_of(base)):
+            return False
+        theirs = self._at(match.place)
+        return theirs is not None and not all(is_changed(base, theirs) for base in match.bases)
+
+    def _closed(self, pairs: Sequence[Pair], own: dict[str, Place]) -> list[Pair]:
+        """Return the pairs that leave no record behind; those that share all traits may."""
+        kept = list(pairs)
+        while True:
+            free = {match.place for _, match in kept} | {None}
+            closed = [p for p in kept if own.get(p[0].key) in free or self.shares_all(*p)]
+            if len(closed) == len(kept):
+                return closed
+            kept = closed
+
+
+def is_alike(record: Record, theirs: RemoteRecord) -> bool:
+    """Tell whether a record is a document's, or shares a trait with it."""
+    return record.cid == theirs.cid or shared(record, theirs) > 0
+
+
+def is_changed(entry: LockEntry, theirs: RemoteRecord) -> bool:
+    """Tell whether another app has changed what we wrote."""
+    return theirs.cid != entry.cid and not entry.agrees(whole(theirs.value), entry.fields)
