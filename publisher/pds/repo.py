@@ -127,6 +127,7 @@ class PdsRepo:
 
     def authenticate(self) -> None:
         """Log in, if that hasn't happened yet. Raises CredentialError, IdentityError, …."""
+        self._xrpc.prepare()
         self._login.account()
 
     def upload_blob(self, content: bytes, mime_type: str) -> None:

@@ -153,7 +153,7 @@ class Login:
         """Return a refreshed session; a new one where the keyring can open that."""
         nsid = "com.atproto.server.refreshSession"
         try:
-            return self._begun(nsid, lambda: self._xrpc.procedure(nsid, b"", token))
+            return self._begun(nsid, lambda: self._xrpc.session(nsid, None, token))
         except Failed as failure:
             error = self._explained(failure)
             if not self._keeps or not isinstance(error, (CredentialError, RepoRefused)):
@@ -166,7 +166,7 @@ class Login:
         )
         nsid = "com.atproto.server.createSession"
         try:
-            return self._begun(nsid, lambda: self._xrpc.procedure(nsid, body))
+            return self._begun(nsid, lambda: self._xrpc.session(nsid, body, None))
         except Failed as failure:
             raise self._explained(failure) from failure
 

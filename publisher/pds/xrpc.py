@@ -1,16 +1,17 @@
 """Calls to one PDS, with retries: the one place that decides on waiting, and that uses the SDK.
 
 Bodies go in and out as bytes, because the SDK's record models are lossy. Its client is made (and
-imported, which costs 0.7 s) for the first procedure whose body is JSON: reading and uploading do
-without.
+imported, which costs 0.7 s) for the first write: reading, uploading and logging in do without.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 import httpx
@@ -145,28 +146,45 @@ class Xrpc:
 
         return self._attempts(send, _worth_retrying)
 
+    def session(self, nsid: str, body: Secret | None, token: Secret | None) -> bytes:
+        """Call a procedure that answers a session. Raises Failed."""
+
+        def send() -> bytes:
+            content_type = {"Content-Type": "application/json"} if body else {}
+            request = httpx.Request(
+                "POST",
+                self._endpoint(nsid),
+                headers=_bearer(token) | content_type,
+                content=body.reveal().encode() if body else b"",
+                extensions={"limits": Limits()},
+            )
+            return self._answers.body(request)
+
+        return self._attempts(send, _worth_retrying)
+
+    def prepare(self) -> None:
+        """Begin to load what writing takes, beside what the server does meanwhile."""
+        load = partial(importlib.import_module, "atproto_client.client.base")
+        threading.Thread(target=load, name="sdk").start()
+
     def procedure(
         self,
         nsid: str,
-        body: bytes | Secret,
-        token: Secret | None = None,
+        body: bytes,
+        token: Secret,
         *,
         retriable: Callable[[Failed], bool] | None = None,
         admit: Callable[[], None] = _at_once,
     ) -> bytes:
-        """Call a procedure with JSON, or nothing; `retriable`: when it may be sent again.
+        """Call a procedure with JSON; `retriable`: when it may be sent again.
 
         `admit` is called before each attempt. Raises Failed, and what `admit` does.
         """
-        content_type = {"Content-Type": "application/json"} if body else {}
 
         def send() -> bytes:
             admit()
-            answer = self._client.invoke_procedure(
-                nsid,
-                content=body.reveal().encode() if isinstance(body, Secret) else body,
-                headers=_bearer(token) | content_type,
-            )
+            headers = {"Content-Type": "application/json", **_bearer(token)}
+            answer = self._client.invoke_procedure(nsid, content=body, headers=headers)
             return bytes(answer.content)
 
         return self._attempts(send, retriable or _worth_retrying)
