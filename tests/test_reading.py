@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from publisher import mirror
 from publisher.archive import write_car
 from publisher.data import DAG_CBOR, Cid, Value, encode
 from publisher.errors import RepoUnavailable, StateError
@@ -468,3 +470,21 @@ def test_a_full_disk_for_temporary_files_is_an_error_with_a_remedy(
     with opened(server) as repo, pytest.raises(StateError, match="No space left") as caught:
         repo.read([NOTE])
     assert "TMPDIR" in caught.value.remedy
+
+
+def test_where_the_folder_has_no_room_what_is_read_lies_elsewhere(
+    server: RepoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = mirror._connect
+
+    def small(name: str, did: Did) -> sqlite3.Connection:
+        database = connect(name, did)
+        if name:
+            database.execute("PRAGMA max_page_count = 12")
+        return database
+
+    monkeypatch.setattr(mirror, "_connect", small)
+    with opened(server, state=tmp_path) as repo:
+        assert values(repo.read([NOTE])) == notes(server)
+        assert values(repo.read([NOTE], afresh=True)) == notes(server)
+    assert (tmp_path / reading.MIRROR).stat().st_size <= 12 * 4096

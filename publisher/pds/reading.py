@@ -65,7 +65,18 @@ class Reading:
         """Return all records of the collections; `publisher.repo.Repo.read` has the rules."""
         head = self._queries.head()
         snapshot = None if afresh else self._remembered(collections, head)
-        return snapshot or self._whole(collections, head)
+        if snapshot:
+            return snapshot
+        try:
+            return self._whole(collections, head)
+        except StateError as error:
+            if not self._keeps:
+                raise
+            _log.info("%s; a temporary file is used", error.message)
+        self._state = None
+        self.close()
+        self._opened = None
+        return self._whole(collections, head)
 
     def applied(self, before: str, writes: Sequence[Write], applied: Applied) -> None:
         """Remember a batch of ours, on top of the commit `before`."""
@@ -79,11 +90,15 @@ class Reading:
 
     @property
     def _mirror(self) -> Mirror:
-        if self._opened is None:  # the folder may have been made since the repo was opened
-            kept = self._state is not None and self._state.is_dir()
-            path = self._state / MIRROR if self._state and kept else None
+        if self._opened is None:
+            path = self._state / MIRROR if self._state and self._keeps else None
             self._opened = Mirror.open(path, self._queries.did)
         return self._opened
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether what is read is kept; the folder may be made after the repo was opened."""
+        return self._state is not None and self._state.is_dir()
 
     def _remembered(self, collections: Sequence[Nsid], head: Commit) -> Snapshot | None:
         """Return what the mirror holds, brought up to date; None where it can't be."""
