@@ -35,7 +35,7 @@ fuzz: $(VENV)/test.stamp
 differential: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/differential.py
 
-# Twenty minutes: killed at every point and 200 times at random, and every fault on every call.
+# Half an hour: killed at every point and 200 times at random, and every fault on every call.
 survive: $(VENV)/test.stamp
 	$(BIN)/python -m tests.test_survive_crashes
 	$(BIN)/python -m tests.test_survive_faults
