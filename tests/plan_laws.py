@@ -95,10 +95,17 @@ def _evident(before: World, step: Step, done: Ran) -> list[tuple[str, Rkey]]:
         doc = files.get(ident)
         if doc is None or rkey not in there:
             continue
+        if any(_is_same(doc, cid) for other, cid in before.repo if other != rkey):
+            continue
         known = name == doc.name or (rkey, doc.name) in seen
         if known or _alike(doc, there[rkey]):
             found.append((doc.name, rkey))
     return found
+
+
+def _is_same(doc: Doc, cid: str) -> bool:
+    """Tell whether a record is a document's to the letter, whosever it was before."""
+    return (doc.path, doc.title) == (VALUES[cid]["path"], VALUES[cid]["title"])
 
 
 def _alike(doc: Doc, cid: str) -> bool:

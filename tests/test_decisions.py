@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -207,15 +208,53 @@ def test_what_another_app_changed_is_not_pruned_without_force(site: Site) -> Non
     assert only(site.publish(paths=path, prune=True, force=True)) == ("delete", 0)
 
 
-def test_nothing_is_pruned_while_a_document_is_invalid(site: Site) -> None:
-    site.write("b.md")
-    site.publish()
-    (site.content / "a.md").unlink()
+def invalid_beside_it(site: Site) -> None:
     site.write("b.md", title="x" * 501)
 
-    report = site.publish(prune=True)
 
-    assert actions(report) == {"a.md": "orphan", "b.md": "invalid"}
+def of_another_site(site: Site) -> None:
+    site.configure(site="https://bob.example")
+
+
+def changed_elsewhere(site: Site) -> None:
+    edit_there(site, title="Theirs")
+
+
+@pytest.mark.parametrize(
+    ("makes", "action", "reason", "remedy"),
+    [
+        (lambda _: None, "delete", "its document is gone", ""),
+        (
+            invalid_beside_it,
+            "orphan",
+            "its document is gone; its record stays: "
+            "nothing is deleted while a document is invalid",
+            "correct that one, then --prune deletes this",
+        ),
+        (
+            of_another_site,
+            "orphan",
+            "its document is gone; its record stays: it is of another site, https://alice.example",
+            "if that site was yours, name it in `formerly` in publisher.toml",
+        ),
+        (
+            changed_elsewhere,
+            "conflict",
+            "its document is gone, and another app has changed its record",
+            "to delete it all the same: publish --prune --force a.md",
+        ),
+    ],
+)
+def test_prune_says_why_it_leaves_an_orphan(
+    makes: Callable[[Site], None], action: str, reason: str, remedy: str, site: Site
+) -> None:
+    makes(site)
+    (site.content / "a.md").unlink()
+
+    report = site.publish(prune=True, allow=frozenset({"empty"}))
+
+    (item,) = (item for item in report.items if item.path == "a.md")
+    assert (item.action, item.reason, item.remedy) == (action, reason, remedy)
 
 
 def test_an_emptied_folder_stops_a_prune(site: Site) -> None:

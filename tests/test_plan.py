@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -610,5 +611,9 @@ def test_what_the_user_wishes_decides_what_the_table_leaves_open(
 def test_only_records_of_this_site_are_pruned_and_none_while_a_document_is_invalid() -> None:
     orphan = decide(None, A, at(ELSEWHERE, A.value), ELSEWHERE)
 
-    assert resolve([orphan], Wishes(prune=True), sites={"https://bob.example"}) == [orphan]
-    assert resolve([orphan], Wishes(prune=True), sites={SITE}, prunes=False) == [orphan]
+    assert isinstance(orphan, Orphan)
+    of_another = resolve([orphan], Wishes(prune=True), sites={"https://bob.example"})
+    assert of_another == [replace(orphan, spared="site")]
+    beside_invalid = resolve([orphan], Wishes(prune=True), sites={SITE}, prunes=False)
+    assert beside_invalid == [replace(orphan, spared="invalid")]
+    assert resolve([orphan], Wishes(), sites=set(), prunes=False) == [orphan]

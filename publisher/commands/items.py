@@ -208,10 +208,9 @@ class Reporter:
             reason = f"{self._gone(entry)}, and another app has changed its record"
             remedy = f"to delete it all the same: publish --prune --force {entry.path}"
             return Item(entry.path, "conflict", uri, orphan.theirs.cid, (), reason, remedy)
-        reason = f"{self._gone(entry)}; its record stays"
-        return Item(
-            entry.path, "orphan", uri, orphan.theirs.cid, (), reason, "to delete it: --prune"
-        )
+        why, remedy = _why_it_stays(orphan)
+        reason = f"{self._gone(entry)}; its record stays{why}"
+        return Item(entry.path, "orphan", uri, orphan.theirs.cid, (), reason, remedy)
 
     def _gone(self, entry: LockEntry) -> str:
         return f"its document is {'a draft now' if entry.path in self.drafts else 'gone'}"
@@ -233,6 +232,19 @@ class Reporter:
 def invalid(file: Checked) -> Item:
     """Return what is reported of a document that can't be published."""
     return Item(file.key, "invalid", findings=file.findings)
+
+
+def _why_it_stays(orphan: Orphan) -> tuple[str, str]:
+    match orphan.spared:
+        case "invalid":
+            why = ": nothing is deleted while a document is invalid"
+            return why, "correct that one, then --prune deletes this"
+        case "site":
+            site = str(orphan.theirs.value.get("site"))
+            why = f": it is of another site, {site}"
+            return why, "if that site was yours, name it in `formerly` in publisher.toml"
+        case "":
+            return "", "to delete it: --prune"
 
 
 def _kept_content(action: Action) -> tuple[Finding, ...]:

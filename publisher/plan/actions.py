@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from publisher.data import Value
 from publisher.record import CONTENT, Record, owned_cid
@@ -117,11 +117,14 @@ class Orphan:
     """A record that we wrote and whose document is gone; it stays as it is.
 
     `changed`: another app has changed it since, so that it can't be pruned without a word.
+    `spared`: why it isn't pruned though that was wished: a document is invalid, or it is of another
+    site.
     """
 
     entry: LockEntry
     theirs: RemoteRecord
     changed: bool = False
+    spared: Literal["", "invalid", "site"] = ""
 
 
 @dataclass(frozen=True, slots=True)

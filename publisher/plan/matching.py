@@ -7,7 +7,7 @@ order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from publisher import syntax
@@ -25,7 +25,7 @@ from publisher.plan.actions import (
 from publisher.plan.known import Known, place_of
 from publisher.plan.pairs import Match, Pair, surest
 from publisher.plan.renames import Renames, is_alike, is_changed
-from publisher.plan.traits import by_trait, shared, sharing
+from publisher.plan.traits import ALL_TRAITS, Trait, by_trait, shared, sharing
 from publisher.record import SALTS, Record, derived_rkey, fingerprint
 from publisher.repo import RemoteRecord
 from publisher.syntax import Did, Nsid, Rkey
@@ -57,9 +57,11 @@ class Matching:
         self._exchanged(records, names)
         self._locked(records)
         self._derived(records)
+        self._absent(records, locked=True)
         self._pair(self.renames.moved(self._open(records), names))
         self._pair(self._fingerprinted(self._open(records)))
         self._candidates(records)
+        self._absent(records, locked=False)
 
     def left_over(
         self, records: Sequence[Record], open_places: Container[Place]
@@ -136,17 +138,25 @@ class Matching:
             self._claim_with_bases(record, (record.collection, rkey), self._bases(record))
 
     def _locked(self, records: Sequence[Record]) -> None:
-        """Claim what earlier runs know, last the records that remind of nothing in a document."""
+        """Claim what is known and there, last the records that remind of nothing in a document."""
         doubted = []
         for record in self._open(records):
             base = self._base(record)
             theirs = self._at(place_of(base)) if base else None
-            if theirs and not is_alike(record, theirs):
-                doubted.append(record)
-            elif base:
+            if base and theirs and is_alike(record, theirs):
                 self._claim_base(record, base)
+            elif theirs:
+                doubted.append(record)
         for record in doubted:
-            if base := self._base(record):
+            base = self._base(record)
+            if base and self._at(place_of(base)):
+                self._claim_base(record, base)
+
+    def _absent(self, records: Sequence[Record], *, locked: bool) -> None:
+        """Claim what is known and isn't there: deleted, if the lock says so, else to be made."""
+        for record in self._open(records):
+            base = self._base(record)
+            if base and self.known.is_locked(base) == locked:
                 self._claim_base(record, base)
 
     def _base(self, record: Record) -> LockEntry | None:
@@ -180,14 +190,17 @@ class Matching:
         self.conflicts[record.key] = Conflict(record, rkey, reason, remedy)
 
     def _derived(self, records: Sequence[Record]) -> None:
-        """Claim records at derived keys, last those that remind of nothing in their documents."""
-        doubted = []
-        for record in self._open(records):
-            if theirs := self._at_derived(record):
-                if shared(record, theirs):
-                    self._claim(record, Match((theirs.collection, theirs.rkey)))
-                else:
-                    doubted.append((record, theirs))
+        """Claim records at derived keys, last those that remind of nothing in their documents.
+
+        One that is another document to the letter proves nothing: its file may have a new name.
+        """
+        left = self._open(records)
+        found = [(r, theirs) for r in left if (theirs := self._at_derived(r))]
+        doubted = [(r, theirs) for r, theirs in found if not is_alike(r, theirs)]
+        index = by_trait(left) if doubted or len(found) < len(left) else {}
+        for record, theirs in found:
+            if is_alike(record, theirs) and not _is_rather(theirs, record, index):
+                self._claim(record, Match((theirs.collection, theirs.rkey)))
         reminded = self._reminded([record for record, _ in doubted])
         for record, theirs in doubted:
             if record.key not in reminded:
@@ -300,6 +313,14 @@ def _without_its_name(line: LockEntry) -> LockEntry:
     """Return the line of a record whose document is gone, and whose file is another's now."""
     name = f"{line.path} ({line.rkey})"
     return replace(line, key=name, path=name)
+
+
+def _is_rather(theirs: RemoteRecord, record: Record, index: Mapping[Trait, list[Record]]) -> bool:
+    """Tell whether another document shares more with a record than this one does, all traits."""
+    others = (other for other in sharing(theirs, index) if other.key != record.key)
+    return shared(record, theirs) < ALL_TRAITS and any(
+        shared(other, theirs) == ALL_TRAITS for other in others
+    )
 
 
 def _ambiguous(record: Record, places: Sequence[Place]) -> Conflict:

@@ -11,12 +11,10 @@ from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from publisher.plan.actions import LockEntry, Place
 from publisher.plan.known import Known, place_of
 from publisher.plan.pairs import Match, Pair, surest
-from publisher.plan.traits import by_trait, shared, sharing
+from publisher.plan.traits import ALL_TRAITS, by_trait, shared, sharing
 from publisher.record import Record
 from publisher.repo import RemoteRecord
 from publisher.spool import whole
-
-ALL_TRAITS = 2
 
 
 class Renames:
@@ -80,12 +78,11 @@ class Renames:
         return crossed, [place for place in lost if place not in taken]
 
     def base(self, record: Record, bases: Sequence[LockEntry]) -> LockEntry | None:
-        """Return the base that counts: the lock's line, else one that arrived, else any."""
+        """Return the base that counts: the lock's line, else what arrived and is most alike."""
         if not bases or self._known.is_locked(bases[0]):
             return bases[0] if bases else None
         there = [(b, theirs) for b in bases if (theirs := self._at(place_of(b)))]
-        alike = (base for base, theirs in there if is_alike(record, theirs))
-        return next(alike, there[0][0] if there else bases[0])
+        return max(there, key=lambda pair: shared(record, pair[1]))[0] if there else bases[0]
 
     def shares_all(self, record: Record, match: Match) -> bool:
         """Tell whether path, date and title of document and record agree."""

@@ -33,11 +33,27 @@ def resolve(
 
     Only records of `sites` are pruned, and none unless `prunes`: not while a document is invalid.
     """
-    prune = wishes.prune and prunes
-    return [_resolved(action, wishes, sites, prune=prune) for action in actions]
+    return [
+        _pruned(action, wishes, sites, prunes=prunes)
+        if isinstance(action, Orphan) and wishes.prune
+        else _resolved(action, wishes)
+        for action in actions
+    ]
 
 
-def _resolved(action: Action, wishes: Wishes, sites: Container[Value], *, prune: bool) -> Action:
+def _pruned(
+    orphan: Orphan, wishes: Wishes, sites: Container[Value], *, prunes: bool
+) -> Orphan | Delete:
+    if not prunes:
+        return replace(orphan, spared="invalid")
+    if orphan.theirs.value.get("site") not in sites:
+        return replace(orphan, spared="site")
+    if orphan.changed and orphan.entry.path not in wishes.force:
+        return orphan
+    return Delete(orphan.entry, orphan.theirs)
+
+
+def _resolved(action: Action, wishes: Wishes) -> Action:
     match action:
         case Adopt(record, rkey, theirs, cid, changed) if wishes.adopt:
             return Update(record, rkey, theirs, cid, changed)
@@ -47,8 +63,6 @@ def _resolved(action: Action, wishes: Wishes, sites: Container[Value], *, prune:
             return Create(record, rkey)
         case Conflict(record, rkey):
             return _decided(action, record, rkey, wishes) if rkey else action
-        case Orphan(entry, theirs, changed) if prune and theirs.value.get("site") in sites:
-            return Delete(entry, theirs) if not changed or entry.path in wishes.force else action
         case _:
             return action
 

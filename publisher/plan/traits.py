@@ -11,6 +11,8 @@ from publisher.repo import RemoteRecord
 from publisher.syntax import Nsid
 
 Trait: TypeAlias = tuple[str, str, Value, Value]
+ALL_TRAITS = 2
+"""What `shared` says where path, date and title agree."""
 
 
 def _traits(collection: Nsid, value: Mapping[str, Value]) -> Iterator[Trait]:
