@@ -30,7 +30,7 @@ def check(before: World, step: Step, after: World) -> None:
         return
     for law in LAWS:
         if said := law(before, step, done, after):
-            raise Broken(f"{(law.__doc__ or '').rstrip('.')}: {said}")
+            raise Broken(f"{(law.__doc__ or '').splitlines()[0].rstrip('.')}: {said}")
 
 
 def _of_documents(done: Ran) -> dict[str, Action]:
@@ -75,13 +75,16 @@ def _nothing_is_deleted(before: World, step: Step, done: Ran, after: World) -> s
 
 
 def _nothing_is_left_behind(before: World, step: Step, done: Ran, after: World) -> str:
-    """A document that is there keeps its record, as long as something tells that it is its own."""
+    """A document that is there keeps its record, as long as something tells that it is its own.
+
+    Where two records may be, a person is asked.
+    """
     actions = _of_documents(done)
     claimed = {getattr(action, "rkey", None) for action in actions.values()}
     left = [
         f"{rkey} of {name}"
         for name, rkey in _evident(before, step, done)
-        if rkey not in claimed and not isinstance(actions[name], Conflict)
+        if rkey not in claimed and not isinstance(actions[name], (Adopt, Conflict))
     ]
     return ", ".join(left)
 

@@ -39,6 +39,7 @@ class Writers(RuleBasedStateMachine):
     """Two folders of the same site, each with its lock; one repo; another app."""
 
     few: ClassVar[int] = 0
+    kind: ClassVar[type[FolderRepo | PdsRepo]] = FolderRepo
 
     def __init__(self) -> None:
         super().__init__()
@@ -181,7 +182,7 @@ class Writers(RuleBasedStateMachine):
 @contextmanager
 def overtaken(machine: Writers) -> Iterator[None]:
     """Let the other app act right before each write of the publisher, as long as it has plans."""
-    kind = FolderRepo if isinstance(machine.repo(), FolderRepo) else PdsRepo
+    kind = machine.kind
     apply, apply_one = kind.apply, kind.apply_one
 
     def meddle() -> None:

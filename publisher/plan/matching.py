@@ -279,7 +279,9 @@ class Matching:
                 for record in sharing(theirs, index):
                     sites = (record.site, *self.formerly)
                     marks = {fingerprint(record, self.did, n, s) for n in SALTS for s in sites}
-                    if low in marks and self._same_site(record, theirs):
+                    if low not in marks or _is_rather(theirs, record, index):
+                        continue
+                    if self._same_site(record, theirs):
                         yield record, Match((collection, theirs.rkey))
 
     def _candidates(self, records: Sequence[Record]) -> None:
