@@ -405,6 +405,15 @@ def test_a_create_that_was_written_down_and_never_arrived_is_sent_again_at_its_r
     assert action.rkey == ELSEWHERE
 
 
+def test_a_file_that_got_its_first_name_back_is_still_known_by_the_other() -> None:
+    theirs = at(derived_rkey(A, DID, 0), B.value)
+    state = State({"b.md": replace(locked(A, theirs.rkey), key="b.md", path="b.md")})
+
+    action, *_ = plan(DID, [A], remote(theirs), state)
+
+    assert isinstance(action, RemoteChanged)
+
+
 def test_a_taken_rkey_raises_the_salt() -> None:
     stranger = make("other.md", site="https://bob.example")
 

@@ -6,7 +6,6 @@ order.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -116,6 +115,8 @@ class Matching:
             reason = f"another document has the record {match.place[1]} already"
             self._conflict(record, match.place[1], reason, "name another rkey, or none")
             return
+        if match.proven and not match.bases:  # known by another name
+            match = replace(match, bases=tuple(self.known.by_place.get(match.place, ())))
         self.claimed.add(match.place)
         self.matches[record.key] = match
 
@@ -241,10 +242,28 @@ class Matching:
                 yield theirs
 
     def _pair(self, pairs: Iterable[Pair]) -> None:
-        """Claim the pairs that are unique on both sides."""
+        """Claim the pairs that are unique on both sides, but for what is another's to the letter.
+
+        A document that some other record equals to the letter isn't paired with one that it only
+        resembles: that is a question.
+        """
         found = list(pairs)
-        for record, match in surest(found, [p for p in found if self.renames.shares_all(*p)]):
+        sure = [pair for pair in found if self.renames.shares_all(*pair)]
+        equal = self._equal([record for record, _ in found]) if len(sure) < len(found) else set()
+        likely = [(r, m) for r, m in found if r.key not in equal or self.renames.shares_all(r, m)]
+        for record, match in surest(likely, sure):
             self._claim(record, match)
+
+    def _equal(self, records: Sequence[Record]) -> set[str]:
+        """Return the documents that share all traits with a record that nobody has claimed."""
+        index = by_trait(records)
+        return {
+            record.key
+            for collection in {record.collection for record in records}
+            for theirs in self._unclaimed(collection)
+            for record in sharing(theirs, index)
+            if shared(record, theirs) == ALL_TRAITS and self._same_site(record, theirs)
+        }
 
     def _bases(self, record: Record) -> tuple[LockEntry, ...]:
         """Return what is known of a document, without what others have by now.
@@ -287,21 +306,26 @@ class Matching:
     def _candidates(self, records: Sequence[Record]) -> None:
         """Unclaimed records that share path, or date and title: one may be adopted, two not."""
         left = self._open(records)
-        index = by_trait(left)
-        found: dict[str, list[Place]] = {}
-        for collection in {record.collection for record in left}:
-            for theirs in list(self._unclaimed(collection)):
-                for record in sharing(theirs, index):
-                    if self._same_site(record, theirs):
-                        found.setdefault(record.key, []).append((collection, theirs.rkey))
-        wanted = Counter(place for places in found.values() for place in places)
-        for record in left:
-            places = found.get(record.key, [])
-            if len(places) == 1 and wanted[places[0]] == 1:
-                self._claim(record, Match(places[0], proven=False))
-            elif places:
+        found = list(self._candidate_pairs(left))
+        sure = [pair for pair in found if self.renames.shares_all(*pair)]
+        for record, match in surest(found, sure):
+            self._claim(record, match)
+        contested: dict[str, list[Place]] = {}
+        for record, match in found:
+            if match.place not in self.claimed:
+                contested.setdefault(record.key, []).append(match.place)
+        for record in self._open(left):
+            if places := contested.get(record.key):
                 self.contested.update(places)
                 self.conflicts[record.key] = _ambiguous(record, places)
+
+    def _candidate_pairs(self, records: Sequence[Record]) -> Iterator[Pair]:
+        index = by_trait(records)
+        for collection in {record.collection for record in records}:
+            for theirs in self._unclaimed(collection):
+                for record in sharing(theirs, index):
+                    if self._same_site(record, theirs):
+                        yield record, Match((collection, theirs.rkey), proven=False)
 
 
 def _orphan(line: LockEntry, bases: Sequence[LockEntry], theirs: RemoteRecord) -> Orphan:
