@@ -63,7 +63,7 @@ def begun(pds: ReferencePds, root: Path, situation: Situation) -> World:
     world = make_world(pds, root, 1, 1)
     if situation.keyring:
         world = world.with_keyring()
-    world.has_converged(1)
+    assert world.publish().exit_status == 0
     return world
 
 
