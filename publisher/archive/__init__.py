@@ -28,6 +28,7 @@ from publisher.archive.edit import Edited, edit_tree
 from publisher.archive.mst import Tree, build_tree, iter_items, iter_nodes, walk_tree
 from publisher.archive.node import key_depth
 from publisher.archive.partial import Get, Part, walk_part
+from publisher.archive.proof import Proven, prove
 from publisher.archive.verify import VerifiedRepo, verify_car
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "InvalidSignature",
     "MissingBlock",
     "Part",
+    "Proven",
     "SignedCommit",
     "Tree",
     "VerifiedRepo",
@@ -50,6 +52,7 @@ __all__ = [
     "key_depth",
     "parse_commit",
     "parse_did_key",
+    "prove",
     "read_blocks",
     "read_car",
     "sign",
