@@ -20,6 +20,8 @@ from publisher.archive import (
     SignedCommit,
     build_tree,
     did_key,
+    iter_items,
+    iter_nodes,
     key_depth,
     parse_commit,
     parse_did_key,
@@ -99,6 +101,15 @@ def test_walking_a_tree_gives_what_it_was_built_from(items: dict[str, Cid]) -> N
 
     assert walk_tree(tree.nodes, tree.root) == items
     assert list(walk_tree(tree.nodes, tree.root)) == sorted(items)
+
+
+@given(trees)
+def test_a_tree_is_gone_through_node_by_node_and_item_by_item(items: dict[str, Cid]) -> None:
+    tree = build_tree(sorted(items.items()))
+    load = tree.nodes.__getitem__
+
+    assert list(iter_nodes(load, tree.root)) == list(tree.nodes.items())
+    assert list(iter_items(load, tree.root)) == sorted(items.items())
 
 
 @given(trees.flatmap(lambda items: st.permutations(list(items.items()))))

@@ -13,6 +13,7 @@ from publisher.archive import Tree, build_tree, verify_car
 from publisher.data import Cid
 from publisher.errors import RepoRefused, RepoUnavailable
 from publisher.folder import FolderRepo
+from publisher.folder import tree as tree_module
 from publisher.repo import CreateWrite, DeleteWrite, UpdateWrite, Write
 from publisher.syntax import Nsid, Rkey
 
@@ -101,6 +102,16 @@ def test_writes_to_one_record_in_one_batch_leave_what_the_last_one_says(folder: 
     put(repo, DeleteWrite(NOTE, record.rkey, record.cid), create(NOTE, "0", "again"))
 
     assert repo.read([NOTE]).records[NOTE][Rkey("0")].value["text"] == "again"
+    assert kept(folder) == tree_of(folder).nodes
+
+
+def test_a_commit_builds_no_tree_of_all_records(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.delattr(tree_module, "build_tree")
+        put(FolderRepo.open(folder), create(NOTE, "new"))
+
     assert kept(folder) == tree_of(folder).nodes
 
 

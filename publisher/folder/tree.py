@@ -63,13 +63,13 @@ def read_blocks(database: sqlite3.Connection, head: Head) -> Iterator[tuple[Cid,
     root = parse_commit(head.block).data
     load = _loader(database, head)
     yield from iter_nodes(load, root)
-    seen: set[Cid] = set()
+    seen: set[bytes] = set()
     for item, row in zip_longest(iter_items(load, root), _rows(database, "block")):
         if item is None or row is None or item != row[:2]:
             raise ArchiveError("the records aren't those that the commit signs")
         path, cid = item
-        if cid not in seen:
-            seen.add(cid)
+        if cid.raw not in seen:
+            seen.add(cid.raw)
             yield cid, hashed(cid, row[2], path)
 
 
