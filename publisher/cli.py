@@ -400,6 +400,21 @@ def _publish(paths: tuple[Path, ...], config: Path | None, format: str, **option
     "--collection", multiple=True, metavar="NSID", help="Only this collection; repeatable."
 )
 @click.option("--force", is_flag=True, help="Replace files that were changed here.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["json", "jsonl", "car"]),
+    default="json",
+    show_default=True,
+    help="Files of JSON, lines of it on stdout, or one archive.",
+)
+@click.option(
+    "--from", "lists", type=_PATH, multiple=True, metavar="FILE", help="Repos, one a line."
+)
+@click.option("--mirror", is_flag=True, help="Delete files of what is gone; no trash.")
+@click.option(
+    "--require", type=click.Choice(["proven"]), help="Fail where the repo can't be proven."
+)
 @click.option("--check", is_flag=True, help="Write nothing; compare the repo with the documents.")
 @_servers
 @_common
@@ -407,16 +422,20 @@ def pull(
     repos: tuple[str, ...],
     out: Path | None,
     collection: tuple[str, ...],
+    form: Any,
+    lists: tuple[Path, ...],
     force: bool,
+    mirror: bool,
+    require: str | None,
     check: bool,
     pds: str | None,
     plc: str | None,
     config: Path | None,
     format: str,
 ) -> None:
-    """Bring records and blobs here, verified.
+    """Bring records and blobs here, proven.
 
-    Each CID is recomputed and compared. No login is needed.
+    From the signed commit down: signature, tree, each record and blob. No login is needed.
 
     REPO is a handle, a DID, an AT-URI (a collection or one record), or folder:PATH; without it,
     the repo of publisher.toml. With --check, name the documents whose records differ.
@@ -425,7 +444,7 @@ def pull(
     Example:
       publisher pull alice.example --collection site.standard.document --out backup
     """
-    if check and (repos or collection or force or out or pds or plc):
+    if check and (repos or lists or collection or force or mirror or require or out or pds or plc):
         raise click.UsageError("--check compares publisher.toml's repo; it takes no other option")
     if check:
         from publisher.commands.check import check as compare
@@ -435,13 +454,46 @@ def pull(
     from publisher.commands import pull as pulling
 
     chosen = tuple(_nsid(name) for name in collection)
+    names = repos + tuple(name for path in lists for name in pulling.listed(path))
     selections = [
-        pulling.select(target.name, target, chosen) for target in _targets(repos, pds, plc, config)
+        pulling.select(target.name, target, chosen) for target in _targets(names, pds, plc, config)
     ]
     folder = out or Path("pulled")
+    emit = sys.stdout.buffer.write
+    options = pulling.PullOptions(force, mirror, require == "proven", form, emit)
     _finish(
-        lambda progress: pulling.pull(selections, folder, force=force, progress=progress), format
+        lambda progress: pulling.pull(selections, folder, options, progress),
+        format,
+        aside=form == "jsonl",
     )
+
+
+@cli.command()
+@click.argument("repo", required=False)
+@_servers
+@_common
+def verify(
+    repo: str | None, pds: str | None, plc: str | None, config: Path | None, format: str
+) -> None:
+    """Prove a repo, and validate its documents.
+
+    The whole repo is read: the commit's signature by the key of the account's DID, the tree, and
+    every record. Nothing is written, and no login is needed.
+
+    REPO is a handle, a DID or folder:PATH; without it, the repo of publisher.toml.
+
+    \b
+    Example:
+      publisher verify alice.example
+    """
+    from publisher.commands.collect import load_catalog
+    from publisher.commands.judge import Judge
+    from publisher.commands.verify import verify as run
+
+    settings = _config(config)
+    judge = Judge(settings, load_catalog(settings), keep=False)
+    target = _target(repo, pds, plc, config)
+    _finish(lambda progress: run(target, judge, progress), format)
 
 
 @cli.command()
@@ -600,13 +652,21 @@ def _run() -> int:
         return 1
 
 
-def _finish(run: Callable[[Progress], Report], format: str, *, quiet: bool = False) -> None:
-    """Run a command under a progress bar, show its report, and leave with its status."""
-    from publisher.terminal import progress, show, show_error
+def _finish(
+    run: Callable[[Progress], Report], format: str, *, quiet: bool = False, aside: bool = False
+) -> None:
+    """Run a command under a progress bar, show its report, and leave with its status.
 
-    with progress(quiet=quiet or format != "text") as bar:
+    `aside`: the command itself writes to stdout, so the report goes to stderr.
+    """
+    from publisher.terminal import progress, show, show_aside, show_error
+
+    with progress(quiet=quiet or aside or format != "text") as bar:
         report = run(bar)
-    show(report, format=format)
+    if aside:
+        show_aside(report)
+    else:
+        show(report, format=format)
     error = getattr(report, "error", None)
     if isinstance(error, PublisherError):
         show_error(error)

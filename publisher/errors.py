@@ -61,6 +61,12 @@ class SwapRefused(RepoRefused):
     """The repo moved since it was read: nothing was written."""
 
 
+class ProofFailed(PublisherError):
+    """What a repo's server answered isn't what the repo's owner signed."""
+
+    exit_status = 1
+
+
 class GuardStopped(PublisherError):
     """A guard rail refused to go on without an explicit word."""
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from publisher.errors import StateError
 
@@ -38,6 +39,26 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
         ) as file,
     ):
         _write_and_replace(file.name, file.fileno(), path, content, durable=durable)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Write a large file so that a crash leaves the old or the new one. Raises StateError."""
+    with (
+        writing(path),
+        tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
+        ) as file,
+    ):
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).chmod(0o666 & ~_umask())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
 
 
 def _write_and_replace(

@@ -55,21 +55,24 @@ class Identity:
 
     `handle` is the one that was asked for; None when a DID was. `document` fetches the DID
     document, once, and raises IdentityError; where `pds` was given, nothing is fetched before.
+    `fetched` fetches it anew.
     """
 
     did: Did
     handle: Handle | None
     pds_url: str
     document: Callable[[], DidDocument] = field(repr=False, compare=False)
+    fetched: Callable[[], DidDocument] | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """How messages call the account: its handle, or its DID."""
         return self.handle or self.did
 
-    def signing_key(self) -> str:
+    def signing_key(self, *, afresh: bool = False) -> str:
         """Return the did:key that signs the repo's commits. Raises IdentityError."""
-        key = self.document().signing_key
+        document = self.fetched if afresh and self.fetched else self.document
+        key = document().signing_key
         if key is None:
             raise IdentityError(
                 f"the DID document of {self.did} names no #atproto key",
@@ -159,8 +162,9 @@ def _resolve(repo: str, network: _Network) -> Identity:
         handle = _parse_handle(repo)
         did = _resolve_handle(handle, network)
     url = _document_url(did, network)
-    document = functools.cache(lambda: _fetch_document(did, handle, url, network))
-    return Identity(did, handle, network.pds or _pds_of(document()), document)
+    fetched = functools.partial(_fetch_document, did, handle, url, network)
+    document = functools.cache(fetched)
+    return Identity(did, handle, network.pds or _pds_of(document()), document, fetched)
 
 
 def parse_document(text: bytes | str, did: Did, *, allow_loopback: bool) -> DidDocument:

@@ -7,8 +7,9 @@ tests/test_repo_contract.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias
 
 from publisher.data import Value
 from publisher.syntax import Did, Nsid, Rkey
@@ -117,6 +118,18 @@ class Repo(Protocol):
 
         Where a reading was overtaken by a commit it is done again, a few times at most. `afresh`
         uses nothing that is remembered from earlier readings.
+        """
+
+    def archive(self, *, since: str | None = None) -> AbstractContextManager[BinaryIO]:
+        """Have the repo as a CAR in a temporary file, at its beginning; nothing of it is checked.
+
+        With `since`, only what is new since that rev, or more. Raises StateError for a full disk.
+        """
+
+    def signing_key(self, *, afresh: bool = False) -> str:
+        """Return the did:key that signs the commits; `afresh`: not as it was seen before.
+
+        Raises IdentityError.
         """
 
     def blobs(self) -> set[str]:

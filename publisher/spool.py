@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from io import FileIO
 from itertools import accumulate
-from typing import Final, TypeGuard
+from typing import IO, Final, TypeGuard
 
 from publisher.data import Value, compact, decode, encode
 from publisher.errors import StateError
@@ -199,6 +199,14 @@ def temporary_file() -> FileIO:
     """Return a file without a name and without a buffer. Raises StateError."""
     with spare_room():
         return tempfile.TemporaryFile(buffering=0)
+
+
+def write_all(file: IO[bytes], content: bytes) -> None:
+    """Write bytes into a temporary file. Raises StateError."""
+    left = memoryview(content)
+    with spare_room():
+        while left:
+            left = left[file.write(left) :]
 
 
 @contextmanager

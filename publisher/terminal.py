@@ -75,6 +75,12 @@ def _write(report: Report, format: str) -> None:
         _print(render(report), sys.stdout)
 
 
+def show_aside(report: Report) -> None:
+    """Print a report on stderr, where stdout has what was asked for."""
+    sys.stdout.flush()
+    _print(render(report), sys.stderr)
+
+
 def show_error(error: PublisherError) -> None:
     """Print an error and its remedy on stderr."""
     message = "\n".join(map(escape, error.message.splitlines()))

@@ -26,6 +26,7 @@ import httpx
 
 from publisher import __version__
 from publisher.errors import PublisherError
+from publisher.pace import Pace
 
 USER_AGENT = f"publisher/{__version__}"
 _MEBIBYTE = 1 << 20
@@ -91,11 +92,13 @@ class Limits:
 class GuardedTransport(httpx.BaseTransport):
     """Sends requests under the rules of this module; thread-safe.
 
-    `allow_private` lets it reach loopback (by plain http too) and private networks.
+    `allow_private` lets it reach loopback (by plain http too) and private networks. `pace` holds
+    requests back.
     """
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, *, allow_private: bool, pace: Pace | None = None) -> None:
         self.allow_private = allow_private
+        self._pace = pace
         context = httpx.create_ssl_context()
         # A pool looks at all of its connections for each request: with 16 in one, that is a third
         # of what an upload costs us. Threads take the pools by turns.
@@ -118,6 +121,8 @@ class GuardedTransport(httpx.BaseTransport):
         """
         host = request.url.netloc.decode("ascii")
         self._check_scheme(request.url, host)
+        if self._pace:
+            self._pace.wait(host)
         limits = request.extensions.get("limits", Limits())
         clock = _Clock(host, limits.seconds)
         with clock.running():
@@ -151,9 +156,10 @@ class GuardedTransport(httpx.BaseTransport):
         return pool
 
 
-def transport_for(*typed: str | None) -> GuardedTransport:
+def transport_for(*typed: str | None, pace: Pace | None = None) -> GuardedTransport:
     """Return a transport that reaches loopback only if a URL that the user typed lies there."""
-    return GuardedTransport(allow_private=any(url and is_loopback(url) for url in typed))
+    private = any(url and is_loopback(url) for url in typed)
+    return GuardedTransport(allow_private=private, pace=pace)
 
 
 def open_client(transport: GuardedTransport) -> httpx.Client:

@@ -17,7 +17,7 @@ from PIL import Image
 from publisher import config as configuration
 from publisher.commands.items import PublishReport
 from publisher.commands.publish import publish
-from publisher.commands.pull import PullReport, Selection, pull
+from publisher.commands.pull import PullOptions, PullReport, Selection, pull
 from publisher.commands.repos import configured
 from publisher.commands.rounds import Options
 from publisher.config import Config
@@ -84,10 +84,10 @@ class Site:
         """Run `publisher publish`."""
         return publish(self.config, Options(**options), lambda _: None, Silent())
 
-    def pull(self, out: Path, *, force: bool = False) -> PullReport:
+    def pull(self, out: Path, **options: Any) -> PullReport:
         """Run `publisher pull` of the configured repo."""
         target = configured(self.config)
-        return pull([Selection(target)], out, force=force, progress=Silent())
+        return pull([Selection(target)], out, PullOptions(**options), Silent())
 
     def repo(self) -> FolderRepo:
         """Open the repo in the folder."""

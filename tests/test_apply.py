@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -92,6 +94,12 @@ class Recorder:
             wanted = None if isinstance(write, DeleteWrite) else write.value.get("cover")
             if wanted is not None and wanted not in self.there:
                 raise RepoRefused(f"{wanted!s} is gone", name="BlobNotFound")
+
+    def archive(self, *, since: str | None = None) -> AbstractContextManager[BinaryIO]:
+        raise NotImplementedError
+
+    def signing_key(self, *, afresh: bool = False) -> str:
+        raise NotImplementedError
 
     def collections(self) -> list[Nsid]:
         raise NotImplementedError

@@ -13,13 +13,14 @@ from publisher.commands.check import CheckReport, Compared
 from publisher.commands.init import InitReport
 from publisher.commands.items import Item, PublishReport
 from publisher.commands.judge import Checked
-from publisher.commands.pull import Pulled, PulledFile, PullReport
+from publisher.commands.pull import Pulled, PullReport
 from publisher.commands.restore import BackupsReport, RestoreReport, Version
 from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
 from publisher.output import escape, render, to_json
 from publisher.output.text import Report
+from publisher.pulling.folder import PulledFile
 
 TOO_LONG = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1")
 ODD = Finding("", "no-record", "has no $type", "warning", "add $type")
@@ -98,9 +99,11 @@ invalid   f.md
                     (
                         PulledFile("c/a.json", "new", "bafy"),
                         PulledFile("c/b.json", "kept", "bafy", "was changed here"),
-                        PulledFile("c/c.json", "gone", "bafy", "is no longer in the repo"),
-                        PulledFile("blobs/bafk", "unchanged", "bafk"),
+                        PulledFile("c/c.json", "trashed", "bafy", "is no longer in the repo"),
                     ),
+                    1,
+                    "listed",
+                    "no key",
                 ),
             ),
             {"bob.example": IdentityError("nobody knows it", remedy="correct it")},
@@ -109,10 +112,11 @@ invalid   f.md
         """\
 kept      c/b.json
           was changed here
-gone      c/c.json
+trashed   c/c.json
           is no longer in the repo
-2 records and 1 blob of alice.example in pulled: 1 new, 1 unchanged, 1 kept, 1 gone
-rev 3lzzzzzzzzz22, listed: each CID was recomputed and agrees
+1 new, 1 unchanged, 1 kept, 1 trashed: the files of alice.example in pulled
+rev 3lzzzzzzzzz22, listed only: each CID was recomputed and agrees
+not proven: no key
 failed    bob.example: nobody knows it
           → correct it""",
     ),

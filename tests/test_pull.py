@@ -10,7 +10,7 @@ import pytest
 
 from publisher import data
 from publisher.commands.check import CheckReport, check
-from publisher.commands.pull import Pulled, Selection, pull, select
+from publisher.commands.pull import Pulled, PullOptions, Selection, pull, select
 from publisher.commands.repos import Target
 from publisher.documents import DOCUMENT
 from publisher.errors import ConfigError, RepoRefused, RepoUnavailable, StateError
@@ -36,8 +36,8 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def pulled(site: Site, out: Path, *, force: bool = False) -> Pulled:
-    (one,) = site.pull(out, force=force).repos
+def pulled(site: Site, out: Path, **options: bool) -> Pulled:
+    (one,) = site.pull(out, **options).repos
     return one
 
 
@@ -60,11 +60,13 @@ def test_records_blobs_and_a_manifest_come_back(site: Site, out: Path) -> None:
     manifest = json.loads((out / "pull.json").read_text())
     assert manifest["did"] == site.repo().did
     assert manifest["rev"] == site.repo().head().rev
-    assert manifest["proof"] == "listed"
-    for path, expected in manifest["files"].items():
-        content = (out / path).read_bytes()
-        found = data.record_cid(data.loads(content)) if path != f"blobs/{cid}" else cid
-        assert found == expected
+    assert manifest["commit"] == site.repo().head().cid
+    assert (manifest["proof"], manifest["complete"]) == ("proven", True)
+    assert manifest["files"] == {"records": 2, "blobs": 1}
+    records = site.repo().read([DOCUMENT]).records[DOCUMENT]
+    for rkey, theirs in records.items():
+        content = (out / f"site.standard.document/{rkey}.json").read_bytes()
+        assert data.record_cid(data.loads(content)) == theirs.cid
 
 
 def test_a_record_is_canonical_json(site: Site, out: Path) -> None:
@@ -89,8 +91,38 @@ def test_pulling_again_changes_no_file(site: Site, out: Path) -> None:
 
     one = pulled(site, out)
 
-    assert set(statuses(one).values()) == {"unchanged"}
+    assert (statuses(one), one.unchanged) == ({}, 3)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_without_what_is_remembered_the_files_are_compared(site: Site, out: Path) -> None:
+    pulled(site, out)
+    (out / ".pull.sqlite").unlink()
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+
+    one = pulled(site, out)
+
+    assert (statuses(one), one.unchanged) == ({}, 3)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 999])
+def test_a_damaged_memory_is_begun_anew(site: Site, out: Path, content: bytes) -> None:
+    pulled(site, out)
+    (out / ".pull.sqlite").write_bytes(content)
+
+    assert pulled(site, out).unchanged == 3
+    assert pulled(site, out).unchanged == 3
+
+
+def test_a_file_that_is_missing_is_written_again(site: Site, out: Path) -> None:
+    pulled(site, out)
+    path = f"site.standard.document/{rkey_of(site, 'a.md')}.json"
+    (out / path).unlink()
+
+    one = pulled(site, out)
+
+    assert (statuses(one), one.unchanged) == ({path: "new"}, 2)
 
 
 def test_a_changed_record_replaces_the_file_that_was_pulled(site: Site, out: Path) -> None:
@@ -131,18 +163,48 @@ def test_a_file_that_was_there_before_any_pull_is_the_users(site: Site, out: Pat
     assert path.read_text() == "my notes"
 
 
-def test_a_record_that_is_gone_leaves_its_file_and_is_reported(site: Site, out: Path) -> None:
-    pulled(site, out)
+def delete(site: Site, path: str) -> str:
+    """Delete a document's record; return where its file is."""
     repo = site.repo()
-    rkey = Rkey(rkey_of(site, "b.json"))
+    rkey = Rkey(rkey_of(site, path))
     theirs = repo.read([DOCUMENT]).records[DOCUMENT][rkey]
     repo.apply([DeleteWrite(DOCUMENT, rkey, theirs.cid)], swap_commit=repo.head().cid)
+    return f"site.standard.document/{rkey}.json"
+
+
+def test_files_of_what_is_gone_go_to_the_trash_blobs_too(site: Site, out: Path) -> None:
+    pulled(site, out)
+    path = delete(site, "a.md")
+    content = (out / path).read_bytes()
+    blob = f"blobs/{data.blob_cid(picture())}"
 
     one = pulled(site, out)
 
-    path = f"site.standard.document/{rkey}.json"
-    assert statuses(one)[path] == "gone"
-    assert (out / path).exists()
+    assert statuses(one) == {path: "trashed", blob: "trashed"}
+    assert one.unchanged == 1
+    trash = out / ".trash" / site.repo().head().rev
+    assert not (out / path).exists()
+    assert (trash / path).read_bytes() == content
+    assert (trash / blob).read_bytes() == picture()
+    assert (statuses(pulled(site, out)), pulled(site, out).unchanged) == ({}, 1)
+
+
+def test_a_mirror_has_no_trash(site: Site, out: Path) -> None:
+    pulled(site, out)
+    path = delete(site, "b.json")
+
+    assert statuses(pulled(site, out, mirror=True)) == {path: "deleted"}
+    assert not (out / path).exists()
+    assert not (out / ".trash").exists()
+
+
+def test_what_is_gone_but_was_changed_here_is_kept(site: Site, out: Path) -> None:
+    pulled(site, out)
+    path = delete(site, "b.json")
+    (out / path).write_text("mine")
+
+    assert statuses(pulled(site, out, mirror=True)) == {path: "kept"}
+    assert (out / path).read_text() == "mine"
 
 
 def test_a_folder_of_another_repo_is_not_mixed(site: Site, out: Path) -> None:
@@ -203,7 +265,7 @@ def test_rkeys_that_are_no_file_names_come_back_under_safe_ones(
     pulled(site, out)
 
     names = sorted(path.name for path in (out / "com.example.thing").iterdir())
-    assert names == ["%2E...json", "at%3Acolon.json", "pull.json.json", "~x.json"]
+    assert names == ["%2E.%2E.json", "at%3Acolon.json", "pull.json.json", "~x.json"]
     again = make_site(tmp_path / "again")
     shutil.copytree(out, again.content, dirs_exist_ok=True)
     assert "failed" not in again.publish().counts
@@ -232,9 +294,7 @@ def test_only_the_collections_asked_for_come(site: Site, out: Path) -> None:
     odd_record(site, "com.example.thing", "self")
     target = Target("folder:repo", root=site.root)
 
-    report = pull(
-        [Selection(target, (Nsid("com.example.thing"),))], out, force=False, progress=Silent()
-    )
+    report = pull([Selection(target, (Nsid("com.example.thing"),))], out, PullOptions(), Silent())
 
     assert statuses(report.repos[0]) == {"com.example.thing/self.json": "new"}
 
@@ -243,11 +303,11 @@ def test_one_record_comes_by_its_rkey_and_a_wrong_one_is_an_error(site: Site, ou
     target = Target("folder:repo", root=site.root)
     right = Selection(target, (DOCUMENT,), rkey_of(site, "b.json"))
 
-    report = pull([right], out, force=False, progress=Silent())
+    report = pull([right], out, PullOptions(), Silent())
 
     assert list(statuses(report.repos[0])) == [f"{DOCUMENT}/{rkey_of(site, 'b.json')}.json"]
     with pytest.raises(RepoRefused, match="has no record"):
-        pull([Selection(target, (DOCUMENT,), "nope")], out, force=False, progress=Silent())
+        pull([Selection(target, (DOCUMENT,), "nope")], out, PullOptions(), Silent())
 
 
 def test_several_repos_get_a_folder_each_and_one_failure_stops_no_other(
@@ -255,7 +315,7 @@ def test_several_repos_get_a_folder_each_and_one_failure_stops_no_other(
 ) -> None:
     good, bad = Target("folder:repo", root=site.root), Target("folder:nope", root=site.root)
 
-    report = pull([Selection(bad), Selection(good)], out, force=False, progress=Silent())
+    report = pull([Selection(bad), Selection(good)], out, PullOptions(), Silent())
 
     assert list(report.errors) == ["folder:nope"]
     assert report.exit_status == 2
@@ -344,11 +404,12 @@ def test_a_pull_that_fails_leaves_a_folder_that_nobody_publishes(
             pulled(site, out)
     manifest = json.loads((out / "pull.json").read_text())
     assert manifest["complete"] is False
-    assert len(manifest["files"]) == 2
+    assert manifest["files"]["records"] == 2
 
     site.write("a.md", title="New", cover="sea.png")
     site.publish()
-    assert set(statuses(pulled(site, out)).values()) == {"updated", "unchanged", "new"}
+    again = pulled(site, out)
+    assert (set(statuses(again).values()), again.unchanged) == ({"updated", "new"}, 1)
     assert json.loads((out / "pull.json").read_text())["complete"] is True
 
 

@@ -14,7 +14,7 @@ from publisher import mirror
 from publisher.archive import write_car
 from publisher.data import DAG_CBOR, Cid, Value, encode
 from publisher.errors import RepoUnavailable, StateError
-from publisher.pds import PdsRepo, reading, xrpc
+from publisher.pds import PdsRepo, archives, reading, xrpc
 from publisher.repo import CreateWrite, DeleteWrite, Snapshot, UpdateWrite, Write
 from publisher.spool import whole
 from publisher.syntax import Did, Nsid, Rkey, tid
@@ -466,7 +466,7 @@ def test_a_full_disk_for_temporary_files_is_an_error_with_a_remedy(
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
-    monkeypatch.setattr(reading, "temporary_file", lambda: full.open("wb", buffering=0))
+    monkeypatch.setattr(archives, "temporary_file", lambda: full.open("wb", buffering=0))
     with opened(server) as repo, pytest.raises(StateError, match="No space left") as caught:
         repo.read([NOTE])
     assert "TMPDIR" in caught.value.remedy

@@ -11,7 +11,7 @@ from publisher import config as configuration
 from publisher import data
 from publisher.commands.items import PublishReport
 from publisher.commands.publish import publish
-from publisher.commands.pull import PullReport, Selection, pull
+from publisher.commands.pull import PullOptions, PullReport, Selection, pull
 from publisher.commands.repos import configured
 from publisher.commands.rounds import Options
 from publisher.commands.validate import Request, ValidateReport, validate
@@ -64,7 +64,7 @@ def demo(folder: Path, environment: Mapping[str, str], progress: Progress) -> De
     validated = validate(config, Request(), progress)
     published = publish(config, Options(), _no_prompt, progress)
     out = folder / "pulled"
-    pulled = pull([Selection(configured(config))], out, force=False, progress=progress)
+    pulled = pull([Selection(configured(config))], out, PullOptions(), progress)
     again = publish(config, Options(), _no_prompt, progress)
     trips = tuple(
         RoundTrip(item.path, item.cid, _pulled_cid(out, item.uri))

@@ -1,33 +1,36 @@
-"""`publisher pull`: records and blobs of any repo come here, each CID recomputed."""
+"""`publisher pull`: records and blobs of any repo come here, proven from the signed commit down."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
-
-from publisher import data, syntax
+from publisher import syntax
 from publisher.commands.repos import Target, open_to_read
-from publisher.data import RAW, Cid, Value, blob_refs
-from publisher.documents import escape_rkey
 from publisher.errors import ConfigError, PublisherError, RepoRefused, StateError
-from publisher.files import write_atomically
-from publisher.progress import Progress
-from publisher.repo import RemoteRecord, Repo, Snapshot
-from publisher.spool import whole
+from publisher.files import writing
+from publisher.pace import Pace
+from publisher.progress import Progress, Silent
+from publisher.pulling.folder import FileStatus, OutputFolder, PulledFile, Wanted
+from publisher.pulling.proof import Known, Read, check_order, read
+from publisher.pulling.records import Names, as_json
+from publisher.pulling.state import Head, Held, Proof, State, one_pull, read_manifest
+from publisher.pulling.whole import lines, save_archive
+from publisher.repo import Commit, Repo
 from publisher.syntax import Nsid
 
-MANIFEST = "pull.json"
+Form = Literal["json", "jsonl", "car"]
 DOWNLOADS = 16
-_LONGEST_NAME = 255  # bytes, on the usual file systems
-FileStatus = Literal["new", "updated", "unchanged", "kept", "gone", "failed"]
+REPOS = 4
+"""How many repos are pulled at the same time."""
+
+RATE = 8.0
+"""How many requests a second a server gets where several repos are pulled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +41,52 @@ class Selection:
     collections: tuple[Nsid, ...] = ()
     rkey: str | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether everything is wanted."""
+        return not self.collections
+
+    def takes(self, key: str) -> bool:
+        """Tell whether the record 'collection/rkey' is wanted."""
+        collection, _, rkey = key.partition("/")
+        return (self.whole or collection in self.collections) and self.rkey in {None, rkey}
+
+    def text(self) -> str:
+        """Return what tells two selections apart."""
+        return " ".join([*sorted(self.collections), self.rkey or ""])
+
 
 @dataclass(frozen=True, slots=True)
-class PulledFile:
-    """A file below the output folder; `kept` is the user's, `gone` no longer in the repo."""
+class PullOptions:
+    """What the command line asks for.
 
-    path: str
-    status: FileStatus
-    cid: str
-    reason: str = ""
+    `force` replaces files that were changed here. `mirror`: what is gone from the repo is deleted,
+    not moved to the trash. `must_prove`: nothing is taken that isn't proven. `form` is what the
+    records become; lines of JSON are handed to `emit`, and nothing is written.
+    """
+
+    force: bool = False
+    mirror: bool = False
+    must_prove: bool = False
+    form: Form = "json"
+    emit: Callable[[bytes], object] = field(default=lambda _line: None)
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What came of one repo."""
+    """What came of one repo: the files that aren't as they were before, and how many are.
+
+    `reason` says why no more than `proof` is known.
+    """
 
     repo: str
     did: str
     rev: str
     folder: Path
     files: tuple[PulledFile, ...]
-    proof: str = "listed"
+    unchanged: int = 0
+    proof: Proof = "proven"
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +107,8 @@ class PullReport:
 
 def counts(pulled: Pulled) -> dict[str, int]:
     """Return how many files have each status."""
-    return dict(Counter(file.status for file in pulled.files))
-
-
-class _Manifest(BaseModel):
-    """`pull.json`: what the folder holds and how far it is proven; `files` is path to CID.
-
-    While it isn't `complete`, a pull is at work or was cut short; `rev` is what it reads.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-    version: Literal[1]
-    did: StrictStr
-    rev: StrictStr
-    proof: StrictStr
-    complete: StrictBool
-    files: dict[StrictStr, StrictStr]
+    found: Counter[str] = Counter(file.status for file in pulled.files)
+    return {**found, "unchanged": pulled.unchanged}
 
 
 def select(name: str, template: Target, collections: Sequence[Nsid]) -> Selection:
@@ -122,199 +136,257 @@ def select(name: str, template: Target, collections: Sequence[Nsid]) -> Selectio
     return Selection(target, tuple(collections))
 
 
+def listed(path: Path) -> list[str]:
+    """Return the repos that a file names, one a line; `#` begins a comment. Raises ConfigError."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: {error}", remedy="name a text file with a repo a line"
+        ) from error
+    names = (line.partition("#")[0].strip() for line in text.splitlines())
+    found = list(dict.fromkeys(filter(None, names)))
+    if not found:
+        raise ConfigError(f"{path} names no repo", remedy="write a handle or a DID a line")
+    return found
+
+
 def pull(
-    selections: Sequence[Selection], out: Path, *, force: bool, progress: Progress
+    selections: Sequence[Selection], out: Path, options: PullOptions, progress: Progress
 ) -> PullReport:
     """Pull the repos into `out`; several get a folder each, named by their DIDs.
 
-    A file that isn't as `pull.json` remembers it is the user's: kept unless `force`.
+    A file that isn't as the last pull wrote it is the user's: kept unless `force`. Nothing is
+    written of a repo that doesn't hold: ProofFailed.
     """
+    if len(selections) == 1:
+        return PullReport((_pull(selections[0], out, options, progress),))
+    return _pull_many(selections, out, options, progress)
+
+
+def _pull_many(
+    selections: Sequence[Selection], out: Path, options: PullOptions, progress: Progress
+) -> PullReport:
+    """Pull several repos at once, so slowly that no server minds."""
+    pace = Pace(RATE)
     done: list[Pulled] = []
     errors: dict[str, PublisherError] = {}
-    for selection in selections:
-        try:
-            done.append(
-                _pull(selection, out, progress, own_folder=len(selections) > 1, force=force)
-            )
-        except PublisherError as error:
-            if len(selections) == 1:
-                raise
-            errors[selection.target.name] = error
+    progress.stage("pulling repos", len(selections))
+    with ThreadPoolExecutor(REPOS) as pool:
+        works = [
+            pool.submit(_pull, selection, out, options, Silent(), pace) for selection in selections
+        ]
+        for selection, work in zip(selections, works, strict=True):
+            try:
+                done.append(work.result())
+            except PublisherError as error:
+                errors[selection.target.name] = error
+            progress.advance()
     return PullReport(tuple(done), errors)
 
 
 def _pull(
-    selection: Selection, out: Path, progress: Progress, *, own_folder: bool, force: bool
+    selection: Selection,
+    out: Path,
+    options: PullOptions,
+    progress: Progress,
+    pace: Pace | None = None,
 ) -> Pulled:
-    repo = open_to_read(selection.target)
+    """Pull one repo; where there are several, which a pace tells, into a folder of its own."""
+    repo = open_to_read(selection.target, pace=pace)
     try:
-        folder = out / repo.did.replace(":", "_").replace("%", "_") if own_folder else out
-        before = _manifest(folder, repo)
-        progress.stage(f"reading {repo.name}", 1)
-        snapshot = repo.read(selection.collections or repo.collections())
-        progress.advance()
-        records = _selected(snapshot, selection)
-        writer = _Writer(folder, before.files if before else {}, force=force)
-        if before is None:  # from here on, nobody takes the folder for one of documents
-            _remember(writer, repo.did, snapshot.commit.rev, complete=False)
-        complete = False
-        try:
-            _write(repo, records, writer, progress)
-            if not selection.collections:
-                _gone(writer, before)
-            complete = True
-        finally:
-            _remember(writer, repo.did, snapshot.commit.rev, complete=complete)
-        return Pulled(repo.name, repo.did, snapshot.commit.rev, folder, tuple(writer.files))
+        name = repo.did.replace(":", "_").replace("%", "_")
+        folder = out / name if pace else out
+        if options.form == "jsonl":
+            return _lines(repo, selection, options)
+        if options.form == "car":
+            return _archive(repo, selection, out / f"{name}.car")
+        with one_pull(folder, waits=pace is not None):
+            _check_owner(folder, repo)
+            state = State(folder, repo.did)
+            try:
+                return _Pull(repo, selection, state, options, progress=progress).run()
+            finally:
+                state.close()
     finally:
         repo.close()
 
 
-def _selected(snapshot: Snapshot, selection: Selection) -> list[RemoteRecord]:
-    records = [
-        record
-        for collection in sorted(snapshot.records)
-        for _, record in sorted(snapshot.records[collection].items())
-        if selection.rkey in {None, record.rkey}
-    ]
-    if not records and selection.rkey:
-        raise RepoRefused(
-            f"{selection.target.name} has no record {selection.collections[0]}/{selection.rkey}",
-            name="RecordNotFound",
-            remedy="correct the AT-URI",
+def _lines(repo: Repo, selection: Selection, options: PullOptions) -> Pulled:
+    with read(repo, selection.collections, None, must_prove=options.must_prove) as found:
+        keys = [key for key in found.items if selection.takes(key)]
+        for line in lines(found, keys, repo.did):
+            options.emit(line)
+        files = tuple(PulledFile(key, "new", found.items[key]) for key in keys)
+        return Pulled(
+            *(repo.name, repo.did, found.commit.rev, Path("-"), files),
+            proof=found.proof,
+            reason=found.reason,
         )
-    return records
 
 
-def _manifest(folder: Path, repo: Repo) -> _Manifest | None:
-    path = folder / MANIFEST
-    try:
-        manifest = _Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError) as error:
-        raise StateError(
-            f"{path}: can't be read as what a pull wrote", remedy="pull into another folder (--out)"
-        ) from error
-    if manifest.did != repo.did:
+def _archive(repo: Repo, selection: Selection, path: Path) -> Pulled:
+    if not selection.whole:
+        raise ConfigError(
+            "a CAR holds a whole repo", remedy="leave the collections out, or pull as json"
+        )
+    status: FileStatus = "updated" if path.exists() else "new"
+    with read(repo, (), None, must_prove=True) as found:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        save_archive(found, path)
+        file = PulledFile(path.name, status, found.commit.cid)
+        return Pulled(repo.name, repo.did, found.commit.rev, path.parent, (file,))
+
+
+def _check_owner(folder: Path, repo: Repo) -> None:
+    manifest = read_manifest(folder)
+    if manifest and manifest.did != repo.did:
         raise StateError(
             f"{folder} holds the repo of {manifest.did}, not of {repo.did}",
             remedy="pull into another folder (--out)",
         )
-    return manifest
 
 
-class _Writer:
-    """Writes files below a folder, and never over what is the user's.
+class _Pull:
+    """One repo into one folder."""
 
-    `known` are the CIDs of the files that earlier pulls wrote; `files` what became of each now.
-    """
+    def __init__(
+        self,
+        repo: Repo,
+        selection: Selection,
+        state: State,
+        options: PullOptions,
+        *,
+        progress: Progress,
+    ) -> None:
+        self._repo = repo
+        self._selection = selection
+        self._state = state
+        self._options = options
+        self._progress = progress
+        self._folder = OutputFolder(state.folder, state.files, force=options.force)
+        self._files: list[PulledFile] = []
 
-    def __init__(self, folder: Path, known: Mapping[str, str], *, force: bool) -> None:
-        self.folder = folder
-        self.known = dict(known)
-        self.files: list[PulledFile] = []
-        self._force = force
+    def run(self) -> Pulled:
+        self._progress.stage(f"reading {self._repo.name}", 1)
+        commit = self._repo.head()
+        before = self._state.head
+        check_order(self._repo, commit, before.commit if before else None)
+        if before and self._is_as_before(before, commit):
+            self._progress.advance()
+            return self._report(before.commit, before.proof, "", len(self._state.files))
+        collections = self._selection.collections
+        must_prove = self._options.must_prove
+        with read(self._repo, collections, self._known(commit), must_prove=must_prove) as found:
+            check_order(self._repo, found.commit, before.commit if before else None)
+            self._progress.advance()
+            return self._write(found)
 
-    def put(self, path: str, cid: str, content: Callable[[], bytes]) -> None:
-        """Bring one file up to date; `content` is asked for only when it is to be written."""
-        file = self._put(path, cid, content)
-        self.files.append(file)
-        if file.status not in {"kept", "failed"}:
-            self.known[path] = cid
+    def _is_as_before(self, before: Head, commit: Commit) -> bool:
+        """Tell whether the repo hasn't moved, and the files are as the last pull left them."""
+        if before.commit != commit or not before.complete:
+            return False
+        if before.scope != self._selection.text():
+            return False
+        if self._options.must_prove and before.proof != "proven":
+            return False
+        return all(self._folder.has(path, file.cid) for path, file in self._state.files.items())
 
-    def _put(self, path: str, cid: str, content: Callable[[], bytes]) -> PulledFile:
-        target = self.folder / path
-        if len(target.name.encode()) > _LONGEST_NAME:
-            return PulledFile(path, "failed", cid, "its record key is too long for a file name")
-        present = _cid_of(target)
-        if present == cid:
-            return PulledFile(path, "unchanged", cid)
-        if present is not None and present != self.known.get(path) and not self._force:
-            reason = "was changed here since it was pulled; --force replaces it"
-            return PulledFile(path, "kept", cid, reason)
-        try:
-            body = content()
-        except RepoRefused as error:
-            return PulledFile(path, "failed", cid, error.message)
-        self.make(target.parent)
-        write_atomically(target, body, durable=False)
-        return PulledFile(path, "new" if present is None else "updated", cid)
+    def _known(self, commit: Commit) -> Known | None:
+        """Return what was proven before, where what is new since can be built upon it."""
+        head = self._state.head
+        if not head or head.proof != "proven" or head.commit.rev >= commit.rev:
+            return None
+        if head.scope != self._selection.text():
+            return None
+        records = self._state.records()
+        complete = all(
+            (held := self._state.held.get(key)) and self._folder.has(held.path, cid)
+            for key, cid in records.items()
+            if self._selection.takes(key)
+        )
+        return Known(head.commit.rev, records) if complete else None
 
-    def make(self, folder: Path) -> None:
-        """Make a folder, which must not lead elsewhere. Raises StateError."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StateError(
-                f"{folder}: {error.strerror}", remedy="make the folder writable, or use --out"
-            ) from error
-        if not folder.resolve().is_relative_to(self.folder.resolve()):
-            raise StateError(
-                f"{folder} leads out of {self.folder}", remedy="remove the symbolic link there"
+    def _write(self, found: Read) -> Pulled:
+        wanted = {key: cid for key, cid in found.items.items() if self._selection.takes(key)}
+        if not wanted and self._selection.rkey:
+            raise RepoRefused(
+                f"{self._repo.name} has no record {self._selection.collections[0]}"
+                f"/{self._selection.rkey}",
+                name="RecordNotFound",
+                remedy="correct the AT-URI",
             )
+        scope = self._selection.text()
+        head = Head(found.commit, found.proof, scope, complete=False)
+        self._folder.make_root()
+        if not read_manifest(self._folder.path):  # from here on, it is no folder of documents
+            self._state.begin(head)
+        held = dict(self._state.held)
+        complete = False
+        try:
+            self._records(found, wanted, held)
+            self._blobs(held, found.commit.rev)
+            complete = True
+        finally:
+            head = replace(head, complete=complete)
+            items = found.items if found.whole and found.proof == "proven" else None
+            self._state.save(head, items, self._folder.files, held)
+        unchanged = sum(file.status == "unchanged" for file in self._files)
+        return self._report(found.commit, found.proof, found.reason, unchanged)
 
+    def _records(self, found: Read, wanted: Mapping[str, str], held: dict[str, Held]) -> None:
+        """Write the records, and take away the files of those that are gone."""
+        self._progress.stage("writing records", len(wanted))
+        names = Names({key: each.path for key, each in held.items()})
+        for key, cid in wanted.items():
+            known = held.get(key)
+            if known and self._folder.has(known.path, cid):
+                self._files.append(PulledFile(known.path, "unchanged", cid))
+            else:
+                self._record(key, cid, found, names, held)
+            self._progress.advance()
+        gone = [key for key in held if self._selection.takes(key) and key not in wanted]
+        self._remove([held.pop(key).path for key in gone], found.commit.rev)
 
-def _write(
-    repo: Repo, records: Sequence[RemoteRecord], writer: _Writer, progress: Progress
-) -> None:
-    progress.stage("writing records", len(records))
-    for record in records:
-        path = f"{record.collection}/{escape_rkey(record.rkey)}.json"
-        writer.put(path, record.cid, partial(_text, whole(record.value)))
-        progress.advance()
-    cids = sorted({str(blob.cid) for record in records for blob in blob_refs(whole(record.value))})
-    progress.stage("fetching blobs", len(cids))
+    def _record(self, key: str, cid: str, found: Read, names: Names, held: dict[str, Held]) -> None:
+        made = as_json(key, cid, partial(found.block, key), names)
+        if made.held is None:
+            self._files.append(PulledFile(key, "failed", cid, made.reason))
+            return
+        self._files += [self._folder.put(wanted) for wanted in made.wanted]
+        held[key] = made.held
 
-    def fetch(cid: str) -> None:
-        writer.put(f"blobs/{cid}", cid, partial(repo.fetch_blob, cid))
-        progress.advance()
+    def _blobs(self, held: Mapping[str, Held], rev: str) -> None:
+        """Fetch the blobs that aren't here, and take away those that nothing refers to."""
+        cids = sorted({cid for each in held.values() for cid in each.blobs})
+        self._progress.stage("fetching blobs", len(cids))
+        with ThreadPoolExecutor(DOWNLOADS) as pool:
+            for file in pool.map(self._blob, cids):
+                self._files.append(file)
+                self._progress.advance()
+        needed = {f"blobs/{cid}" for cid in cids}
+        paths = [path for path in self._folder.files if path.startswith("blobs/")]
+        self._remove([path for path in paths if path not in needed], rev)
 
-    with ThreadPoolExecutor(DOWNLOADS) as pool:
-        list(pool.map(fetch, cids))
-    writer.files.sort(key=lambda file: (file.path.startswith("blobs/"), file.path))
+    def _blob(self, cid: str) -> PulledFile:
+        return self._folder.put(Wanted(f"blobs/{cid}", cid, partial(self._repo.fetch_blob, cid)))
 
+    def _remove(self, paths: Iterable[str], rev: str) -> None:
+        into = None if self._options.mirror else rev
+        known = [path for path in paths if path in self._folder.files]
+        self._files += self._folder.remove(known, into=into)
 
-def _text(value: Value) -> bytes:
-    return data.dumps(value).encode()
-
-
-def _gone(writer: _Writer, before: _Manifest | None) -> None:
-    """Report what an earlier pull wrote and the repo no longer has; its files stay."""
-    written = {file.path for file in writer.files}
-    for path, cid in sorted((before.files if before else {}).items()):
-        if path in written:
-            continue
-        if (writer.folder / path).exists():
-            reason = "is no longer in the repo; the file stays"
-            writer.files.append(PulledFile(path, "gone", cid, reason))
-        else:
-            writer.known.pop(path, None)
-
-
-def _remember(writer: _Writer, did: str, rev: str, *, complete: bool) -> None:
-    """Write `pull.json`, if that changes it."""
-    manifest = _Manifest(
-        version=1, did=did, rev=rev, proof="listed", complete=complete, files=writer.known
-    )
-    text = json.dumps(manifest.model_dump(), indent=2, sort_keys=True) + "\n"
-    writer.make(writer.folder)
-    path = writer.folder / MANIFEST
-    if not path.exists() or path.read_text("utf-8") != text:
-        write_atomically(path, text.encode())
-
-
-def _cid_of(path: Path) -> str | None:
-    """Return the CID of what a file holds ('' for what is no record), None where there is none."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror}", remedy="make it readable") from error
-    if path.suffix != ".json":
-        return str(Cid.of(content, RAW))
-    try:
-        return data.record_cid(data.loads(content))
-    except data.DataError:
-        return ""
+    def _report(self, commit: Commit, proof: Proof, reason: str, unchanged: int) -> Pulled:
+        files = [file for file in self._files if file.status != "unchanged"]
+        files.sort(key=lambda file: (file.path.startswith("blobs/"), file.path))
+        return Pulled(
+            self._repo.name,
+            self._repo.did,
+            commit.rev,
+            self._folder.path,
+            tuple(files),
+            unchanged,
+            proof,
+            reason,
+        )

@@ -13,6 +13,7 @@ from publisher.repo import Repo
 
 if TYPE_CHECKING:
     from publisher.identity import Identity
+    from publisher.pace import Pace
     from publisher.pds import PdsRepo
     from publisher.transport import GuardedTransport
 
@@ -47,8 +48,10 @@ def configured(config: Config) -> Target:
     return Target(settings.repo, settings.pds, settings.plc, config.root)
 
 
-def open_to_read(target: Target) -> Repo:
+def open_to_read(target: Target, *, pace: Pace | None = None) -> Repo:
     """Open a repo that nothing is written to; no credentials are asked for."""
+    if target.folder is None:
+        return open_pds(target, _no_prompt, pace=pace)
     return _open(target, _no_prompt, max_wait=60.0, create=False)
 
 
@@ -62,7 +65,7 @@ def open_to_write(
     return _open(target, prompt, max_wait=max_wait, create=create, state=state)
 
 
-def resolve(target: Target) -> tuple[Identity, GuardedTransport]:
+def resolve(target: Target, pace: Pace | None = None) -> tuple[Identity, GuardedTransport]:
     """Find an account. Raises IdentityError; ConfigError for a folder."""
     from publisher import identity, transport  # httpx costs 60 ms, and folders need none
 
@@ -70,7 +73,7 @@ def resolve(target: Target) -> tuple[Identity, GuardedTransport]:
         raise ConfigError(
             f"{target.name} is a folder, which has no account", remedy="name a handle or a DID"
         )
-    guarded = transport.transport_for(target.pds, target.plc)
+    guarded = transport.transport_for(target.pds, target.plc, pace=pace)
     found = identity.resolve(
         target.name, pds=target.pds, plc=target.plc or DEFAULT_PLC, transport=guarded
     )
@@ -78,13 +81,18 @@ def resolve(target: Target) -> tuple[Identity, GuardedTransport]:
 
 
 def open_pds(
-    target: Target, prompt: Prompt, *, max_wait: float = 60.0, state: Path | None = None
+    target: Target,
+    prompt: Prompt,
+    *,
+    max_wait: float = 60.0,
+    state: Path | None = None,
+    pace: Pace | None = None,
 ) -> PdsRepo:
     """Open an account's repo on its PDS; the app password is looked for when first needed."""
     from publisher import credentials
     from publisher.pds import PdsRepo  # the SDK costs 0.7 s
 
-    found, guarded = resolve(target)
+    found, guarded = resolve(target, pace)
     return PdsRepo(
         found,
         transport=guarded,

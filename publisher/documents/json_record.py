@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,11 @@ from publisher.documents.model import DOCUMENT, Blob, Context, Document, Reading
 from publisher.findings import Finding
 
 _parse_nsid = lru_cache(maxsize=1_000)(syntax.parse_nsid)  # a folder has few collections
+
+
+_CAPITAL = re.compile("[A-Z]")
+_ESCAPE = re.compile("%([0-7][0-9A-F])")
+_DEVICE = re.compile(r"(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 
 
 def read_json(source: Source, content: bytes, context: Context) -> Reading:
@@ -74,18 +80,26 @@ def _rkey(source: Source, collection: str, findings: list[Finding]) -> syntax.Rk
         return None
 
 
-def escape_rkey(rkey: str) -> str:
-    """Return a file name for a rkey on any system: ':' and a leading '.' become %3A and %2E.
+def escape_rkey(rkey: str, *, cases: bool = False) -> str:
+    """Return a file name for a rkey on any system, which `unescape_rkey` undoes.
 
-    '%' can't occur in a rkey, so this can be undone.
+    '%' can't occur in a rkey: ':', a '.' at either end, and the first letter of what Windows keeps
+    for its devices are written as %3A, …; with `cases`, capital letters too.
     """
-    name = rkey.replace(":", "%3A")
-    return "%2E" + name[1:] if name.startswith(".") else name
+    name = _CAPITAL.sub(_escaped, rkey) if cases else rkey
+    name = name.replace(":", "%3A")
+    if name.startswith(".") or _DEVICE.fullmatch(name):
+        name = f"%{ord(name[0]):02X}{name[1:]}"
+    return f"{name[:-1]}%2E" if name.endswith(".") else name
 
 
 def unescape_rkey(name: str) -> str:
     """Return the rkey of a file name that `escape_rkey` made."""
-    return name.replace("%3A", ":").replace("%2E", ".")
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), name)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]):02X}"
 
 
 def _cover(

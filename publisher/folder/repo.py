@@ -7,10 +7,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -50,6 +51,7 @@ from publisher.folder.writes import (
 )
 from publisher.repo import Applied, Commit, Snapshot, Write
 from publisher.repo import batches as cut_batches
+from publisher.spool import temporary_file, write_all
 from publisher.syntax import Did, Nsid
 
 MAX_WRITES: Final = 200
@@ -159,6 +161,19 @@ class FolderRepo:
                 collection: read_records(database, collection, items) for collection in collections
             }
             return Snapshot(head.commit, records)
+
+    @contextmanager
+    def archive(self, *, since: str | None = None) -> Iterator[BinaryIO]:  # noqa: ARG002  # all
+        """Have the whole repo as a CAR in a temporary file."""
+        with temporary_file() as file:
+            for part in self.car():
+                write_all(file, part)
+            file.seek(0)
+            yield BufferedReader(file)
+
+    def signing_key(self, *, afresh: bool = False) -> str:  # noqa: ARG002  # it never changes
+        """Return the DID, which is the key."""
+        return self._did
 
     def blobs(self) -> set[str]:
         """Return the CIDs of the blobs that records refer to."""

@@ -10,15 +10,17 @@ from publisher.commands.check import CheckReport, Compared
 from publisher.commands.demo import DemoReport
 from publisher.commands.init import InitReport
 from publisher.commands.items import PublishReport
-from publisher.commands.pull import Pulled, PulledFile, PullReport, counts
+from publisher.commands.pull import Pulled, PullReport, counts
 from publisher.commands.restore import BackupsReport, RestoreReport
 from publisher.commands.validate import ValidateReport
+from publisher.commands.verify import VerifyReport
 from publisher.output.lines import (
     Line,
     Span,
     count,
     label,
     line,
+    of_file,
     of_finding,
     tally,
     validation,
@@ -35,6 +37,7 @@ Report: TypeAlias = (
     | DemoReport
     | BackupsReport
     | RestoreReport
+    | VerifyReport
 )
 
 
@@ -59,6 +62,8 @@ def render(report: Report) -> Iterator[Line]:
             yield from _backups(report)
         case RestoreReport():
             yield from _restored(report)
+        case VerifyReport():
+            yield from _verified(report)
         case _:
             assert_never(report)
 
@@ -74,22 +79,38 @@ def _pull(report: PullReport) -> Iterator[Line]:
 
 def _pulled(pulled: Pulled) -> Iterator[Line]:
     for file in pulled.files:
-        if file.status in {"kept", "gone", "failed"}:
+        if file.status in {"kept", "trashed", "deleted", "failed"}:
             yield line(label(file.status), file.path)
             yield line("          ", file.reason)
     by_kind = counts(pulled)
-    records = sum(not _is_blob(file) for file in pulled.files if file.status != "gone")
-    blobs = sum(_is_blob(file) for file in pulled.files if file.status != "gone")
-    words = ("new", "updated", "unchanged", "kept", "gone", "failed")
+    words = ("new", "updated", "unchanged", "kept", "trashed", "deleted", "failed")
     yield line(
-        (f"{count(records, 'record')} and {count(blobs, 'blob')}", "good"),
-        f" of {pulled.repo} in {pulled.folder}: {tally(by_kind, words) or 'nothing'}",
+        (f"{tally(by_kind, words) or 'nothing'}", "good"),
+        f": the files of {pulled.repo} in {pulled.folder}",
     )
-    yield line((f"rev {pulled.rev}, {pulled.proof}: each CID was recomputed and agrees", "faint"))
+    yield line((f"rev {pulled.rev}, {_PROOFS[pulled.proof]}", "faint"))
+    if pulled.reason:
+        yield line((f"not proven: {pulled.reason}", "doubt"))
 
 
-def _is_blob(file: PulledFile) -> bool:
-    return file.path.startswith("blobs/")
+def _verified(report: VerifyReport) -> Iterator[Line]:
+    for checked in report.items:
+        yield from of_file(checked.key, checked.findings)
+    total = sum(report.collections.values())
+    yield line((count(total, "record"), "good"), f" of {report.repo} ({report.did})")
+    for name, number in sorted(report.collections.items()):
+        yield line(f"  {number:>9,}  {name}")
+    if report.counts:
+        tallied = tally(report.counts, ("valid", "unknown", "invalid"))
+        yield line(f"of site.standard: {tallied}")
+    yield line((f"rev {report.rev}, {_PROOFS[report.proof]}", "faint"))
+
+
+_PROOFS = {
+    "proven": "proven: signature, tree, and every record",
+    "record proof": "proven record by record: signature, and its path in the tree",
+    "listed": "listed only: each CID was recomputed and agrees",
+}
 
 
 def _check(report: CheckReport) -> Iterator[Line]:

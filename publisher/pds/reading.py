@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BufferedReader
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from publisher.archive import (
     ArchiveError,
@@ -26,11 +25,11 @@ from publisher.archive import (
 from publisher.data import Cid, InvalidCid
 from publisher.errors import RepoRefused, RepoUnavailable, StateError
 from publisher.mirror import Entry, Mirror, Place
+from publisher.pds.archives import ANY_BYTES, archived
 from publisher.pds.gathering import Gathering
 from publisher.pds.listing import list_records
 from publisher.pds.queries import Queries
 from publisher.repo import Applied, Commit, Snapshot, Write
-from publisher.spool import spare_room, temporary_file
 from publisher.syntax import Did, Nsid, Rkey
 from publisher.transport import Limits
 
@@ -43,14 +42,8 @@ FEW_PAGES: Final = 10
 _CAR_FACTOR: Final = 64
 _CAR_BYTES: Final = (16 << 20, 512 << 20)
 _SINCE_BYTES: Final = 64 << 20
-_ANY_BYTES: Final = 4 << 30
-_SECONDS: Final = 600.0
 _NODES: Final = 64  # that are fetched one by one, before the whole is read
 _log = logging.getLogger(__name__)
-
-
-class _TooLargeError(Exception):
-    """A CAR is larger than it is worth."""
 
 
 class Reading:
@@ -120,7 +113,7 @@ class Reading:
         try:
             with self._archive(_SINCE_BYTES, since=known.rev) as car:
                 self._advance(car, known, head)
-        except (ArchiveError, InvalidCid, RepoRefused, RepoUnavailable, _TooLargeError) as error:
+        except (ArchiveError, InvalidCid, RepoRefused, RepoUnavailable) as error:
             _log.info("%s since %s: %s", self._queries.name, known.rev, error)
             return False
         return True
@@ -158,7 +151,7 @@ class Reading:
             before, head = head, self._queries.head()
             if head == before:
                 return gathering.finish(head, {})
-        found = self._by_car(collections, _ANY_BYTES)
+        found = self._by_car(collections, ANY_BYTES)
         if found is None:
             raise RepoUnavailable(
                 f"the repo of {self._queries.name} changed each of the {READINGS} times it was"
@@ -179,7 +172,7 @@ class Reading:
                     return self._taken(car, collections)
             except MissingBlock as error:
                 _log.info("%s: %s", self._queries.name, error)
-            except (ArchiveError, RepoRefused, RepoUnavailable, _TooLargeError) as error:
+            except (ArchiveError, RepoRefused, RepoUnavailable) as error:
                 _log.info("%s: %s", self._queries.name, error)
                 return None
         return None
@@ -192,24 +185,10 @@ class Reading:
         return gathering.finish(Commit(str(car.root), commit.rev), part.edges)
 
     @contextmanager
-    def _archive(self, max_bytes: int, **since: str) -> Iterator[CarFile]:
-        """Download a CAR into a temporary file. Raises _TooLargeError, ArchiveError, StateError."""
-        left = max_bytes
-
-        def write(part: bytes) -> None:
-            nonlocal left
-            left -= len(part)
-            if left < 0:
-                raise _TooLargeError(f"its CAR is larger than {max_bytes} bytes")
-            _write(file, part)
-
-        with temporary_file() as file:
-            limits = Limits(max_bytes=max_bytes + 1, seconds=_SECONDS)
-            self._queries.download(
-                "com.atproto.sync.getRepo", write, limits, did=self._queries.did, **since
-            )
-            file.seek(0)
-            yield CarFile(BufferedReader(file))
+    def _archive(self, max_bytes: int, since: str | None = None) -> Iterator[CarFile]:
+        """Download a CAR. Raises ArchiveError, and what `archived` does."""
+        with archived(self._queries, max_bytes, since) as file:
+            yield CarFile(file)
 
     def _nodes(self, cids: Sequence[Cid]) -> Mapping[Cid, bytes]:
         """Fetch nodes of the tree; those of one layer at the collections' edges are few."""
@@ -259,10 +238,3 @@ def _links(entries: Mapping[Place, Entry]) -> dict[str, Cid]:
 def _place(path: str) -> Place:
     collection, _, rkey = path.partition("/")
     return Nsid(collection), Rkey(rkey)
-
-
-def _write(file: IO[bytes], part: bytes) -> None:
-    left = memoryview(part)
-    with spare_room():
-        while left:
-            left = left[file.write(left) :]

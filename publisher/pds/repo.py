@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO
 
 from publisher.credentials import AppPassword, Secret
 from publisher.data import blob_cid
 from publisher.errors import RepoRefused
 from publisher.identity import Identity
 from publisher.pds import wire
+from publisher.pds.archives import ANY_BYTES, archived
 from publisher.pds.meter import Meter
 from publisher.pds.queries import Queries
 from publisher.pds.reading import Reading
@@ -90,6 +93,14 @@ class PdsRepo:
         One request where the repo hasn't moved since it was read last. `pds.reading` has the costs.
         """
         return self._reading.read(collections, afresh=afresh)
+
+    def archive(self, *, since: str | None = None) -> AbstractContextManager[BinaryIO]:
+        """Have the repo as a CAR in a temporary file, of 4 GiB at most."""
+        return archived(self._queries, ANY_BYTES, since)
+
+    def signing_key(self, *, afresh: bool = False) -> str:
+        """Return the key that the DID document names."""
+        return self._identity.signing_key(afresh=afresh)
 
     def blobs(self) -> set[str]:
         """Return the CIDs of the blobs that records refer to; one request per 500."""

@@ -1,0 +1,99 @@
+"""`publisher verify`: a repo is proven from its signed commit down, and its records validated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from publisher.commands.collect import pieces, set_judge, the_judge
+from publisher.commands.cores import spread
+from publisher.commands.judge import Checked, Judge
+from publisher.commands.repos import Target, open_to_read
+from publisher.progress import Progress
+from publisher.pulling.proof import Read, read
+from publisher.pulling.state import Proof
+
+VALIDATED = "site.standard."
+"""The records of collections that begin so are validated."""
+
+_PIECE = 200  # records that go to a process at once
+_ALONE = 2 * _PIECE
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """How far a repo is proven, how many records each collection has, and what is wrong with some.
+
+    `counts` are those of the validated records by status; `items` are those with findings.
+    """
+
+    repo: str
+    did: str
+    rev: str
+    commit: str
+    proof: Proof
+    collections: dict[str, int]
+    counts: dict[str, int] = field(default_factory=dict)
+    items: tuple[Checked, ...] = ()
+
+    @property
+    def exit_status(self) -> int:
+        """1 for a record that is invalid; what isn't proven is an error before that."""
+        return 1 if self.counts.get("invalid") else 0
+
+
+def verify(target: Target, judge: Judge, progress: Progress) -> VerifyReport:
+    """Prove a repo and validate its records of site.standard; nothing is written.
+
+    Raises ProofFailed where it doesn't hold.
+    """
+    repo = open_to_read(target)
+    try:
+        progress.stage(f"reading {repo.name}", 1)
+        with read(repo, (), None, must_prove=True) as found:
+            progress.advance()
+            counts: Counter[str] = Counter()
+            items: list[Checked] = []
+            for checked in _judged(Path(repo.name), found, judge, progress):
+                counts[checked.status] += 1
+                if checked.findings:
+                    items.append(checked)
+            collections = Counter(key.partition("/")[0] for key in found.items)
+            return VerifyReport(
+                repo.name,
+                repo.did,
+                found.commit.rev,
+                found.commit.cid,
+                found.proof,
+                dict(collections),
+                dict(counts),
+                tuple(items),
+            )
+    finally:
+        repo.close()
+
+
+def _judged(name: Path, found: Read, judge: Judge, progress: Progress) -> Iterator[Checked]:
+    keys = [key for key in found.items if key.startswith(VALIDATED)]
+    progress.stage("validating", len(keys))
+    if len(keys) <= _ALONE:
+        parts: Iterator[list[Checked]] = (
+            [judge.block(name, key, found.block(key))] for key in keys
+        )
+    else:
+        parts = spread(
+            partial(_judge_blocks, name),
+            ([(key, found.block(key)) for key in piece] for piece in pieces(keys, _PIECE)),
+            progress,
+            begin=partial(set_judge, judge),
+        )
+    for part in parts:
+        yield from part
+        progress.advance(len(part))
+
+
+def _judge_blocks(name: Path, blocks: Sequence[tuple[str, bytes]]) -> list[Checked]:
+    return [the_judge().block(name, key, block) for key, block in blocks]

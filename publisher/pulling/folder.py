@@ -1,0 +1,192 @@
+"""The folder that a pull writes into: never over what is the user's, never outside of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from publisher.errors import RepoRefused, StateError
+from publisher.files import writing
+from publisher.pulling.state import File
+
+TRASH: Final = ".trash"
+_LONGEST_NAME: Final = 255  # bytes, on the usual file systems
+FileStatus = Literal["new", "updated", "unchanged", "kept", "trashed", "deleted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PulledFile:
+    """A file below the output folder; `kept` is the user's, `trashed` no longer in the repo."""
+
+    path: str
+    status: FileStatus
+    cid: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that shall be there: the CID that it stands for, and what it holds.
+
+    `content` is asked for only when it may be written; it raises RepoRefused where it can't be had.
+    `same` tells of bytes that aren't the content whether they stand for the CID all the same.
+    """
+
+    path: str
+    cid: str
+    content: Callable[[], bytes]
+    same: Callable[[bytes], bool] = lambda _content: False
+
+
+class OutputFolder:
+    """Writes files below `path`; thread-safe. `known` are those of earlier pulls.
+
+    `files` is what is known of each now.
+    """
+
+    def __init__(self, path: Path, known: Mapping[str, File], *, force: bool) -> None:
+        self.path = path
+        self.files = dict(known)
+        self._force = force
+        self._real = path.resolve()
+        self._made: set[Path] = set()
+        self._lock = threading.Lock()
+
+    def make_root(self) -> None:
+        """Make the folder itself. Raises StateError."""
+        self._make(self.path)
+
+    def has(self, path: str, cid: str) -> bool:
+        """Tell whether a file is there as it was written for the CID, by its size and time."""
+        known = self.files.get(path)
+        return known is not None and known.cid == cid and _is_untouched(self.path / path, known)
+
+    def put(self, wanted: Wanted) -> PulledFile:
+        """Bring one file up to date. Raises StateError."""
+        path, cid = wanted.path, wanted.cid
+        target = self.path / path
+        if len(target.name.encode()) > _LONGEST_NAME:
+            return PulledFile(path, "failed", cid, "its record key is too long for a file name")
+        if self.has(path, cid):
+            return PulledFile(path, "unchanged", cid)
+        self._make(target.parent)
+        present = self._present(target)
+        try:
+            if present is None:
+                return self._write(target, wanted, wanted.content(), "new")
+            known = self.files.get(path)
+            if known and hashlib.sha256(present).digest() == known.digest:
+                if known.cid == cid:
+                    return self._keep(target, wanted, present)
+                return self._write(target, wanted, wanted.content(), "updated")
+            if wanted.same(present) or (content := wanted.content()) == present:
+                return self._keep(target, wanted, present)
+        except RepoRefused as error:
+            return PulledFile(path, "failed", cid, error.message)
+        if self._force:
+            return self._write(target, wanted, content, "updated")
+        reason = "was changed here since it was pulled; --force replaces it"
+        return PulledFile(path, "kept", cid, reason)
+
+    def remove(self, paths: Iterable[str], *, into: str | None) -> list[PulledFile]:
+        """Take away files of earlier pulls: into a folder of the trash, or for good.
+
+        What was changed here is kept.
+        """
+        done = []
+        for path in sorted(paths):
+            known = self.files[path]
+            target = self.path / path
+            present = self._present(target) if self._is_inside(target.parent) else None
+            if present is None:
+                self.files.pop(path)
+            elif hashlib.sha256(present).digest() != known.digest:
+                reason = "is no longer in the repo, but was changed here"
+                done.append(PulledFile(path, "kept", known.cid, reason))
+            else:
+                done.append(self._take_away(path, known, into))
+        return done
+
+    def _take_away(self, path: str, known: File, into: str | None) -> PulledFile:
+        target = self.path / path
+        self.files.pop(path)
+        if into is None:
+            with writing(target):
+                target.unlink()
+            return PulledFile(path, "deleted", known.cid, "is no longer in the repo")
+        trash = self.path / TRASH / into / path
+        self._make(trash.parent)
+        with writing(target):
+            target.replace(trash)
+        reason = f"is no longer in the repo; the file is in {TRASH}/{into}"
+        return PulledFile(path, "trashed", known.cid, reason)
+
+    def _write(
+        self, target: Path, wanted: Wanted, content: bytes, status: FileStatus
+    ) -> PulledFile:
+        temporary = target.with_name(f".{os.getpid()}-{threading.get_ident()}.pull")
+        with writing(target):
+            try:
+                with temporary.open("wb", buffering=0) as file:
+                    left = memoryview(content)
+                    while left:
+                        left = left[file.write(left) :]
+                    seen = os.fstat(file.fileno())
+                temporary.replace(target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        digest = hashlib.sha256(content).digest()
+        with self._lock:
+            self.files[wanted.path] = File(wanted.cid, seen.st_size, seen.st_mtime_ns, digest)
+        return PulledFile(wanted.path, status, wanted.cid)
+
+    def _keep(self, target: Path, wanted: Wanted, present: bytes) -> PulledFile:
+        seen = target.lstat()
+        digest = hashlib.sha256(present).digest()
+        with self._lock:
+            self.files[wanted.path] = File(wanted.cid, seen.st_size, seen.st_mtime_ns, digest)
+        return PulledFile(wanted.path, "unchanged", wanted.cid)
+
+    def _present(self, target: Path) -> bytes | None:
+        """Return what a file holds, b'' for what is no file, None where nothing is."""
+        try:
+            if not stat.S_ISREG(target.lstat().st_mode):
+                return b""
+            return target.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"{target}: {error.strerror}", remedy="make it readable") from error
+
+    def _make(self, folder: Path) -> None:
+        """Make a folder, which must not lead elsewhere. Raises StateError."""
+        if folder in self._made:
+            return
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not self._is_inside(folder):
+            raise StateError(
+                f"{folder} leads out of {self.path}", remedy="remove the symbolic link there"
+            )
+        self._made.add(folder)
+
+    def _is_inside(self, folder: Path) -> bool:
+        return folder.resolve().is_relative_to(self._real)
+
+
+def _is_untouched(path: Path, known: File) -> bool:
+    try:
+        seen = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(seen.st_mode) and (seen.st_size, seen.st_mtime_ns) == (
+        known.size,
+        known.mtime,
+    )

@@ -1,0 +1,158 @@
+"""How a repo is read for a pull, and how far what was read is proven."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from publisher.archive import ArchiveError, CarFile, InvalidSignature, MissingBlock, Proven, prove
+from publisher.data import Cid
+from publisher.errors import IdentityError, ProofFailed, RepoRefused, RepoUnavailable
+from publisher.pulling.state import Proof
+from publisher.repo import Commit, Repo
+from publisher.spool import block_of
+from publisher.syntax import Nsid
+
+FETCHES: Final = 3
+"""How often a torn archive is fetched: the reference PDS reads without a snapshot."""
+
+_NOT_OFFERED: Final = {"MethodNotImplemented", "XRPCNotSupported", "NotImplemented", "NotFound"}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an earlier pull proved: the commit, and 'collection/rkey' to CID of all records."""
+
+    rev: str
+    items: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A repo as it was read: `items` are 'collection/rkey' to CID, in order.
+
+    `whole`: these are all records of the repo. `block` gives a record's bytes, hashed; `archive`
+    is the CAR, where all of it is in one. `reason` says why no more is proven.
+    """
+
+    commit: Commit
+    proof: Proof
+    items: Mapping[str, str]
+    block: Callable[[str], bytes]
+    whole: bool
+    archive: BinaryIO | None = None
+    reason: str = ""
+
+
+@contextmanager
+def read(
+    repo: Repo, collections: Sequence[Nsid], known: Known | None, *, must_prove: bool
+) -> Iterator[Read]:
+    """Read a repo, proven from its signed commit down; where it can't be, its listing.
+
+    The listing is of `collections`, or of all, and not taken where the server offers an archive
+    that doesn't hold: ProofFailed is raised then, and always with `must_prove`.
+    """
+    with ExitStack() as stack:
+        try:
+            repo.signing_key()
+            found = stack.enter_context(_archived(repo, known))
+        except (IdentityError, RepoRefused) as error:
+            if must_prove or (isinstance(error, RepoRefused) and error.name not in _NOT_OFFERED):
+                raise _unproven(repo, error.message) from error
+            _log.info("%s", error.message)
+            found = _listed(repo, collections, error.message)
+        yield found
+
+
+@contextmanager
+def _archived(repo: Repo, known: Known | None) -> Iterator[Read]:
+    """Raises ProofFailed, IdentityError, and what `Repo.archive` does."""
+    torn: ArchiveError | None = None
+    for _ in range(FETCHES):
+        with repo.archive(since=known.rev if known else None) as file:
+            try:
+                proven = _proven(repo, file, known)
+            except ArchiveError as error:
+                if known is None and not isinstance(error, MissingBlock):
+                    raise _unproven(repo, str(error)) from error
+                _log.info("%s: %s; it is fetched again", repo.name, error)
+                known, torn = None, error
+                continue
+            yield _as_read(proven, file if known is None else None)
+            return
+    raise _unproven(repo, f"{torn}, each of the {FETCHES} times it was fetched") from torn
+
+
+def _proven(repo: Repo, file: BinaryIO, known: Known | None) -> Proven:
+    """Prove an archive; where the signature doesn't hold, by the key as it is now."""
+    key = repo.signing_key()
+    old = None
+    if known is not None:
+        old = {path: Cid.parse(cid) for path, cid in known.items.items()}
+    car = CarFile(file)
+    try:
+        return prove(car, did=repo.did, key=key, old=old)
+    except InvalidSignature:
+        now = repo.signing_key(afresh=True)
+        if now == key:
+            raise
+        return prove(car, did=repo.did, key=now, old=old)
+
+
+def _as_read(proven: Proven, file: BinaryIO | None) -> Read:
+    items = {path: str(cid) for path, cid in proven.items.items()}
+
+    def block(path: str) -> bytes:
+        return proven.block(proven.items[path])
+
+    commit = Commit(str(proven.cid), proven.commit.rev)
+    return Read(commit, "proven", items, block, whole=True, archive=file)
+
+
+def _listed(repo: Repo, collections: Sequence[Nsid], reason: str) -> Read:
+    snapshot = repo.read(collections or repo.collections(), afresh=True)
+    if snapshot.unreadable:
+        (collection, rkey), why = next(iter(snapshot.unreadable.items()))
+        raise RepoUnavailable(
+            f"{repo.name}: {collection}/{rkey} {why}", remedy="tell those who run the server"
+        )
+    records = {
+        f"{name}/{rkey}": record
+        for name, held in sorted(snapshot.records.items())
+        for rkey, record in sorted(held.items())
+    }
+    items = {path: record.cid for path, record in records.items()}
+    return Read(
+        snapshot.commit,
+        "listed",
+        items,
+        lambda path: block_of(records[path].value),
+        whole=not collections,
+        reason=reason,
+    )
+
+
+def _unproven(repo: Repo, reason: str) -> ProofFailed:
+    return ProofFailed(
+        f"{repo.name} isn't proven: {reason}",
+        remedy="nothing was written; try again, and don't trust the server if it stays so",
+    )
+
+
+def check_order(repo: Repo, commit: Commit, last: Commit | None) -> None:
+    """Raise ProofFailed where a repo went back behind what was seen of it before."""
+    if last and commit.rev < last.rev:
+        raise ProofFailed(
+            f"{repo.name} is at rev {commit.rev}, which is older than {last.rev} of the last pull",
+            remedy="if the account was restored from a backup, pull into another folder (--out)",
+        )
+    if last and commit.rev == last.rev and commit.cid != last.cid:
+        raise ProofFailed(
+            f"{repo.name} has two commits of rev {commit.rev}: {last.cid} and {commit.cid}",
+            remedy="pull into another folder (--out), and don't trust the server",
+        )

@@ -1,0 +1,294 @@
+"""What earlier pulls wrote into a folder: `pull.json` for people, `.pull.sqlite` for the next pull.
+
+`pull.json` says whose repo it is, at which commit, and how far that was proven. The database has
+each record's CID, file and blobs, and what each file was when it was written. It may be deleted:
+then every file is read and compared again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
+
+from publisher.errors import StateError
+from publisher.files import write_atomically, writing
+from publisher.repo import Commit
+from publisher.syntax import Did
+
+MANIFEST: Final = "pull.json"
+DATABASE: Final = ".pull.sqlite"
+_HOLD: Final = ".pull.lock"
+_VERSION: Final = 1
+_SCHEMA: Final = (
+    "CREATE TABLE head (did TEXT NOT NULL, cid TEXT NOT NULL, rev TEXT NOT NULL,"
+    " proof TEXT NOT NULL, scope TEXT NOT NULL, complete INTEGER NOT NULL)",
+    "CREATE TABLE record (key TEXT PRIMARY KEY, cid TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE held (key TEXT PRIMARY KEY, path TEXT NOT NULL, blobs TEXT NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE TABLE file (path TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL,"
+    " mtime INTEGER NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {_VERSION}",
+)
+
+_KEYS: Final = {"file": "path", "held": "key"}
+Proof = Literal["proven", "record proof", "listed"]
+
+
+class Manifest(BaseModel):
+    """`pull.json`: whose repo the folder holds, at which commit, how far proven.
+
+    While it isn't `complete`, a pull is at work or was cut short.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    version: Literal[1, 2]
+    did: StrictStr
+    rev: StrictStr
+    commit: StrictStr = ""
+    proof: StrictStr
+    complete: StrictBool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The commit that a folder stands at. `scope` is what was asked for, as text."""
+
+    commit: Commit
+    proof: Proof
+    scope: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it was written: its CID, and what tells whether it was touched since."""
+
+    cid: str
+    size: int
+    mtime: int
+    digest: bytes
+
+    def columns(self) -> tuple[object, ...]:
+        """Return what the table has of it."""
+        return self.cid, self.size, self.mtime, self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where a record's file is, and the blobs that the record refers to."""
+
+    path: str
+    blobs: tuple[str, ...]
+
+    def columns(self) -> tuple[object, ...]:
+        """Return what the table has of it."""
+        return self.path, json.dumps(self.blobs)
+
+
+_Row: TypeAlias = File | Held
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return what `pull.json` says; None where there is none. Raises StateError."""
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise StateError(
+            f"{path}: can't be read as what a pull wrote", remedy="pull into another folder (--out)"
+        ) from error
+
+
+@contextmanager
+def one_pull(folder: Path, *, waits: bool) -> Iterator[None]:
+    """Hold a folder for this thread; the hold dies with the process.
+
+    Another pull at work there is waited for, or StateError is raised.
+    """
+    hold = FileLock(folder / _HOLD, timeout=-1 if waits else 0)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            hold.acquire()
+        except Timeout as error:
+            raise StateError(
+                f"another `publisher pull` is at work in {folder}",
+                remedy="wait until it has ended",
+            ) from error
+    try:
+        yield
+    finally:
+        hold.release()
+
+
+class State:
+    """The database of one folder, open. Raises StateError where the disk refuses."""
+
+    def __init__(self, folder: Path, did: Did) -> None:
+        self._folder = folder
+        self._did = did
+        self._path = folder / DATABASE
+        self._database: sqlite3.Connection | None = None
+        self.head: Head | None = None
+        self.files: dict[str, File] = {}
+        self.held: dict[str, Held] = {}
+        if self._path.is_file():
+            self._load()
+
+    @property
+    def folder(self) -> Path:
+        """The folder that it is the state of."""
+        return self._folder
+
+    def records(self) -> dict[str, str]:
+        """Return 'collection/rkey' to CID of all records of the repo at `head`, sorted."""
+        with self._named(sqlite3.Error):
+            rows = self._connection().execute("SELECT key, cid FROM record ORDER BY key")
+            return dict(rows.fetchall())
+
+    def begin(self, head: Head) -> None:
+        """Say in `pull.json` what is being written, before the first file is."""
+        self._describe(head, {})
+
+    def save(
+        self,
+        head: Head,
+        records: Mapping[str, str] | None,
+        files: Mapping[str, File],
+        held: Mapping[str, Held],
+    ) -> None:
+        """Remember what the folder holds now; `records` are those of the whole repo, if known."""
+        with self._writing() as database:
+            self._change(database, "file", self.files, files)
+            self._change(database, "held", self.held, held)
+            if records is not None:
+                self._move(database, records)
+            database.execute("DELETE FROM head")
+            database.execute(
+                "INSERT INTO head VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    *(self._did, head.commit.cid, head.commit.rev),
+                    *(head.proof, head.scope, head.complete),
+                ),
+            )
+        self.head, self.files, self.held = head, dict(files), dict(held)
+        self._describe(head, files)
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._database:
+            self._database.close()
+            self._database = None
+
+    def _load(self) -> None:
+        try:
+            database = self._connection()
+            rows = database.execute("SELECT * FROM head").fetchall()
+            if not rows or rows[0][0] != self._did:
+                raise sqlite3.DatabaseError("it is that of another repo")
+            _, cid, rev, proof, scope, complete = rows[0]
+            self.head = Head(Commit(cid, rev), proof, scope, bool(complete))
+            self.files = {
+                path: File(*rest) for path, *rest in database.execute("SELECT * FROM file")
+            }
+            self.held = {
+                key: Held(path, tuple(json.loads(blobs)))
+                for key, path, blobs in database.execute("SELECT * FROM held")
+            }
+        except (sqlite3.Error, ValueError, TypeError):
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.close()
+        self.head, self.files, self.held = None, {}, {}
+        with self._named(OSError):
+            for suffix in ("", "-journal"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is None:
+            database = sqlite3.connect(self._path, isolation_level=None)
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    for statement in _SCHEMA:
+                        database.execute(statement)
+                database.execute("COMMIT")
+            except BaseException:
+                database.close()
+                raise
+            self._database = database
+        return self._database
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._named(sqlite3.Error):
+            database = self._connection()
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _named(self, kind: type[Exception]) -> Iterator[None]:
+        try:
+            yield
+        except kind as error:
+            raise StateError(
+                f"{self._path}: {error}", remedy="make the folder writable, or free some space"
+            ) from error
+
+    def _change(
+        self,
+        database: sqlite3.Connection,
+        table: str,
+        before: Mapping[str, _Row],
+        after: Mapping[str, _Row],
+    ) -> None:
+        """Bring a table from one state to the other; the first column is its key."""
+        gone = [(key,) for key in before.keys() - after.keys()]
+        new = [(key, *row.columns()) for key, row in after.items() if before.get(key) != row]
+        name = _KEYS[table]
+        database.executemany(f"DELETE FROM {table} WHERE {name} = ?", gone)  # noqa: S608  # ours
+        if new:
+            marks = ", ".join("?" * len(new[0]))
+            database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", new)  # noqa: S608
+
+    def _move(self, database: sqlite3.Connection, records: Mapping[str, str]) -> None:
+        before = dict(database.execute("SELECT key, cid FROM record").fetchall())
+        gone = [(key,) for key in before.keys() - records.keys()]
+        new = [(key, cid) for key, cid in records.items() if before.get(key) != cid]
+        database.executemany("DELETE FROM record WHERE key = ?", gone)
+        database.executemany("INSERT OR REPLACE INTO record VALUES (?, ?)", new)
+
+    def _describe(self, head: Head, files: Iterable[str]) -> None:
+        """Write `pull.json`, if that changes it."""
+        names = list(files)
+        blobs = sum(name.startswith("blobs/") for name in names)
+        manifest = {
+            "version": 2,
+            "did": self._did,
+            "rev": head.commit.rev,
+            "commit": head.commit.cid,
+            "proof": head.proof,
+            "complete": head.complete,
+            "files": {"records": len(names) - blobs, "blobs": blobs},
+        }
+        text = json.dumps(manifest, indent=2) + "\n"
+        path = self._folder / MANIFEST
+        if not path.exists() or path.read_text("utf-8", "replace") != text:
+            write_atomically(path, text.encode())
