@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import BinaryIO
 
-from publisher.data import Cid, InvalidCbor, InvalidCid, Value, decode, encode
+from publisher.data import Cid, InvalidCbor, Value, decode, encode
 
 MAX_BLOCK = 2 * 1024 * 1024  # the reference allows 2 MB for all blocks of a commit
 _MAX_HEADER = 1024  # one root takes 58 bytes
 _MAX_VARINT = 4  # bytes: 2^28 is beyond every size that is allowed here
 _CID_SIZE = 36
+_PREFIXES = frozenset((b"\x01\x55\x12\x20", b"\x01\x71\x12\x20"))  # version, codec, hash
+_PIECE = 1 << 18  # bytes that are read at once
+
+# What CarFile remembers of a block: its CID and its place, in one of 4096 rows.
 _SIZE_BITS = 24
+_PLACE_SIZE = 8
+_ENTRY_SIZE = _CID_SIZE + _PLACE_SIZE
+_ROWS = 4095
 
 
 class ArchiveError(ValueError):
@@ -49,45 +58,72 @@ def read_car(source: bytes | BinaryIO) -> Car:
 
     All blocks are kept in memory. A block that comes twice is taken once.
     """
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    stream = _Source(io.BytesIO(source) if isinstance(source, bytes) else source)
     root = _read_header(stream)
-    return Car(root, {cid: block for cid, block, _ in _sections(stream)})
+    return Car(root, {Cid(raw): block for raw, block, _ in _sections(stream)})
 
 
 def read_blocks(source: bytes) -> dict[Cid, bytes]:
     """Read the blocks of a CAR that may have any number of roots. Raises ArchiveError."""
-    stream = io.BytesIO(source)
+    stream = _Source(io.BytesIO(source))
     _read_roots(stream)
-    return {cid: block for cid, block, _ in _sections(stream)}
+    return {Cid(raw): block for raw, block, _ in _sections(stream)}
 
 
 class CarFile(Mapping[Cid, bytes]):
     """The blocks of a CAR that lies in a file; all were hashed, none is kept in memory.
 
-    Takes 0.2 KB of memory a block. Reads the CAR to its end. Raises ArchiveError.
+    Takes 50 bytes of memory a block. Reads the CAR to its end. Raises ArchiveError.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.root = _read_header(file)
-        self._places: dict[bytes, int] = {}  # end << _SIZE_BITS | size
-        for cid, block, end in _sections(file):
-            self._places[cid.raw] = end << _SIZE_BITS | len(block)
+        source = _Source(file)
+        self.root = _read_header(source)
+        self._rows: defaultdict[int, bytearray] = defaultdict(bytearray)
+        for raw, block, begin in _sections(source):
+            row = self._rows[hash(raw) & _ROWS]
+            if _find(row, raw) < 0:
+                row += raw + (begin << _SIZE_BITS | len(block)).to_bytes(_PLACE_SIZE)
 
     def __getitem__(self, cid: Cid) -> bytes:
-        place = self._places[cid.raw]
-        size = place & ((1 << _SIZE_BITS) - 1)
-        self._file.seek((place >> _SIZE_BITS) - size)
-        return _read(self._file, size)
+        block = self.read(cid.raw)
+        if block is None:
+            raise KeyError(cid)
+        return block
+
+    def read(self, raw: bytes) -> bytes | None:
+        """Return the block whose CID has these 36 bytes, None if there is none."""
+        row = self._rows.get(hash(raw) & _ROWS, b"")
+        at = _find(row, raw) + _CID_SIZE
+        if at < _CID_SIZE:
+            return None
+        place = int.from_bytes(row[at : at + _PLACE_SIZE])
+        self._file.seek(place >> _SIZE_BITS)
+        return _read(self._file, place & ((1 << _SIZE_BITS) - 1))
 
     def __contains__(self, cid: object) -> bool:
-        return isinstance(cid, Cid) and cid.raw in self._places
+        return isinstance(cid, Cid) and self.has(cid.raw)
+
+    def has(self, raw: bytes) -> bool:
+        """Tell whether there is a block whose CID has these 36 bytes."""
+        return _find(self._rows.get(hash(raw) & _ROWS, b""), raw) >= 0
 
     def __iter__(self) -> Iterator[Cid]:
-        return map(Cid, self._places)
+        for row in self._rows.values():
+            for at in range(0, len(row), _ENTRY_SIZE):
+                yield Cid(bytes(row[at : at + _CID_SIZE]))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return sum(map(len, self._rows.values())) // _ENTRY_SIZE
+
+
+def _find(row: bytes | bytearray, raw: bytes) -> int:
+    """Return where the entry of a CID begins in its row, or -1."""
+    at = row.find(raw)
+    while at % _ENTRY_SIZE and at >= 0:
+        at = row.find(raw, at + 1)
+    return at
 
 
 def _varint(number: int) -> bytes:
@@ -99,19 +135,70 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _read_header(stream: BinaryIO) -> Cid:
-    roots = _read_roots(stream)
+class _Source:
+    """What a stream gives, read ahead; `place` is where it stands."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._start = stream.tell() if stream.seekable() else 0
+        self._buffer = b""
+        self._at = 0
+
+    @property
+    def place(self) -> int:
+        return self._start + self._at
+
+    def size(self, limit: int) -> int | None:
+        """Read a varint in its shortest form; None at the end of the stream."""
+        self._ahead(_MAX_VARINT)
+        buffer, size = self._buffer, 0
+        for place, at in enumerate(range(self._at, min(self._at + _MAX_VARINT, len(buffer)))):
+            piece = buffer[at]
+            size |= (piece & 127) << 7 * place
+            if piece < 128:
+                self._at = at + 1
+                return _allowed(size, limit, shortest=place == 0 or piece > 0)
+        if self._at == len(buffer):
+            return None
+        cut = len(buffer) - self._at < _MAX_VARINT
+        raise ArchiveError("the CAR is cut short" if cut else "a size in the CAR is too large")
+
+    def take(self, size: int) -> bytes:
+        self._ahead(size)
+        end = self._at + size
+        if end > len(self._buffer):
+            raise ArchiveError("the CAR is cut short")
+        content = self._buffer[self._at : end]
+        self._at = end
+        return content
+
+    def _ahead(self, size: int) -> None:
+        """Have as many bytes in the buffer, if the stream has them."""
+        have = len(self._buffer) - self._at
+        if have >= size:
+            return
+        pieces = [self._buffer[self._at :]]
+        while have < size and (piece := self._stream.read(_PIECE)):
+            pieces.append(piece)
+            have += len(piece)
+        self._start += self._at
+        self._at = 0
+        self._buffer = b"".join(pieces)
+
+
+def _read_header(source: _Source) -> Cid:
+    roots = _read_roots(source)
     if len(roots) != 1 or not isinstance(roots[0], Cid):
         raise ArchiveError("the CAR hasn't exactly one root")
     return roots[0]
 
 
-def _read_roots(stream: BinaryIO) -> list[Value]:
-    size = _read_size(stream, _MAX_HEADER)
+def _read_roots(source: _Source) -> list[Value]:
+    size = source.size(_MAX_HEADER)
     if size is None:
         raise ArchiveError("the CAR is empty")
     try:
-        header = decode(_read(stream, size))
+        header = decode(source.take(size))
     except InvalidCbor as error:
         raise ArchiveError(f"the CAR's header is no DAG-CBOR: {error}") from error
     if not isinstance(header, dict) or header.keys() != {"roots", "version"}:
@@ -124,41 +211,19 @@ def _read_roots(stream: BinaryIO) -> list[Value]:
     return roots
 
 
-def _sections(stream: BinaryIO) -> Iterator[tuple[Cid, bytes, int]]:
-    """Yield each block with its CID and where it ends; the stream stands behind the header."""
-    end = stream.tell() if stream.seekable() else 0
-    while (size := _read_size(stream, _CID_SIZE + MAX_BLOCK)) is not None:
-        cid, block = _read_block(stream, size)
-        end += len(_varint(size)) + size
-        yield cid, block, end
-
-
-def _read_block(stream: BinaryIO, size: int) -> tuple[Cid, bytes]:
-    if size < _CID_SIZE:
-        raise ArchiveError(f"a section of {size} bytes has no room for a CID")
-    try:
-        cid = Cid.decode(_read(stream, _CID_SIZE))
-    except InvalidCid as error:
-        raise ArchiveError(f"a block's CID {error}") from error
-    block = _read(stream, size - _CID_SIZE)
-    if Cid.of(block, cid.codec) != cid:
-        raise ArchiveError(f"the block {cid} is not what its CID says")
-    return cid, block
-
-
-def _read_size(stream: BinaryIO, limit: int) -> int | None:
-    """Read a varint in its shortest form; None at the end of the stream."""
-    size = 0
-    for place in range(_MAX_VARINT):
-        piece = stream.read(1)
-        if not piece:
-            if place:
-                raise ArchiveError("the CAR is cut short")
-            return None
-        size |= (piece[0] & 127) << 7 * place
-        if piece[0] < 128:
-            return _allowed(size, limit, shortest=place == 0 or piece[0] > 0)
-    raise ArchiveError("a size in the CAR is too large")
+def _sections(source: _Source) -> Iterator[tuple[bytes, bytes, int]]:
+    """Yield each block with the bytes of its CID before it, and where it begins."""
+    while (size := source.size(_CID_SIZE + MAX_BLOCK)) is not None:
+        if size < _CID_SIZE:
+            raise ArchiveError(f"a section of {size} bytes has no room for a CID")
+        begin = source.place + _CID_SIZE
+        section = source.take(size)
+        raw, block = section[:_CID_SIZE], section[_CID_SIZE:]
+        if raw[:4] not in _PREFIXES:
+            raise ArchiveError("a block's CID is no CIDv1 with SHA-256 over raw bytes or DAG-CBOR")
+        if sha256(block).digest() != raw[4:]:
+            raise ArchiveError(f"the block {Cid(raw)} is not what its CID says")
+        yield raw, block, begin
 
 
 def _allowed(size: int, limit: int, *, shortest: bool) -> int:
