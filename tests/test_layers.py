@@ -16,17 +16,18 @@ PACKAGE = ROOT / "publisher"
 
 # From the bottom up: a module imports from the rows above its own, and from itself.
 LAYERS = (
-    {"errors", "progress"},
+    {"errors", "pace", "progress"},
     {"files", "findings", "resources"},
     {"data", "syntax"},
     {"lexicon", "repo", "spool"},
     {"documents"},
     {"record"},
-    {"plan", "quality"},
+    {"export", "plan", "quality"},
     {"apply", "archive", "backups", "config", "credentials", "lock", "mirror"},
     {"transport"},
     {"identity"},
     {"folder", "pds"},
+    {"pulling"},
     {"commands"},
     {"output"},
     {"terminal"},
