@@ -9,19 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from publisher.archive.car import ArchiveError, MissingBlock
-from publisher.archive.node import (
-    MAX_KEY,
-    Entry,
-    Node,
-    encode_node,
-    full_key,
-    key_depth,
-    parse_node,
-    read_node,
-)
+from publisher.archive.car import ArchiveError
+from publisher.archive.node import Node, encode_node, key_depth, read_node
+from publisher.archive.walk import Walker
 from publisher.data import DAG_CBOR, Cid
-from publisher.syntax import check
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +55,8 @@ def walk_tree(blocks: Mapping[Cid, bytes], root: Cid) -> dict[str, Cid]:
     Raises MissingBlock, and ArchiveError for anything that the tree of these keys wouldn't have:
     wrong order, layer or prefix, a node without use, an invalid key.
     """
-    walker = _Walker(blocks)
-    walker.walk_root(root)
-    return walker.items
+    walker = Walker(lambda raw: blocks.get(Cid(raw)))
+    return {key.decode("ascii"): Cid(value) for key, value in walker.walk(root)}
 
 
 def iter_nodes(load: Callable[[Cid], bytes], root: Cid) -> Iterator[tuple[Cid, bytes]]:
@@ -185,63 +175,3 @@ class RightEdge:
         self.finished[cid] = block
         self.children[cid] = list(node.children())
         return cid
-
-
-class _Walker:
-    """Collects the items of a tree, left to right; the layer falls by one with each step down."""
-
-    def __init__(self, blocks: Mapping[Cid, bytes]) -> None:
-        self.items: dict[str, Cid] = {}
-        self._blocks = blocks
-        self._last = b""
-        self._collections: set[str] = set()
-
-    def walk_root(self, root: Cid) -> None:
-        left, entries = self._load(root)
-        if entries:
-            self._walk(left, entries, key_depth(full_key(b"", entries[0])))
-        elif left:
-            raise ArchiveError("the tree's root has no entries")
-
-    def _walk_below(self, cid: Cid | None, layer: int) -> None:
-        if cid is None:
-            return
-        if layer < 0:
-            raise ArchiveError("a node lies below the lowest layer")
-        left, entries = self._load(cid)
-        if not entries and left is None:
-            raise ArchiveError("a node below the root is empty")
-        self._walk(left, entries, layer)
-
-    def _walk(self, left: Cid | None, entries: list[Entry], layer: int) -> None:
-        self._walk_below(left, layer - 1)
-        previous = b""
-        for entry in entries:
-            previous = full_key(previous, entry)
-            self._take(previous, entry.value, layer)
-            self._walk_below(entry.right, layer - 1)
-
-    def _take(self, key: bytes, value: Cid, layer: int) -> None:
-        if key <= self._last:
-            raise ArchiveError(f"the key {key!r} is out of order or repeated")
-        if key_depth(key) != layer:
-            raise ArchiveError(f"the key {key!r} lies in the wrong layer")
-        self._last = key
-        self.items[self._text(key)] = value
-
-    def _text(self, key: bytes) -> str:
-        text = key.decode("latin-1")  # anything beyond ASCII is refused by the rules below
-        collection, slash, rkey = text.partition("/")
-        if collection not in self._collections:
-            if check("nsid", collection):
-                raise ArchiveError(f"the key {key!r} doesn't begin with a collection")
-            self._collections.add(collection)
-        if not slash or len(key) > MAX_KEY or check("record-key", rkey):
-            raise ArchiveError(f"the key {key!r} doesn't end in a record key")
-        return text
-
-    def _load(self, cid: Cid) -> tuple[Cid | None, list[Entry]]:
-        block = self._blocks.get(cid)
-        if block is None:
-            raise MissingBlock(cid, "the tree")
-        return parse_node(cid, block)
