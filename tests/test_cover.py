@@ -13,7 +13,7 @@ from PIL import Image
 from publisher import quality
 from publisher.data import RAW, Cid
 from publisher.documents import Blob, Context
-from publisher.documents.cover import MAX_BYTES, _measured, read_cover
+from publisher.documents.cover import MAX_BYTES, measured, read_cover
 from publisher.findings import Finding
 
 
@@ -60,7 +60,7 @@ def refusal(name: str) -> str:
     "content", [b"GIF87a(\0\x1e\0\x81" + bytes(14) + (b"," + bytes(6)) * 2 + b"," + bytes(4)]
 )
 def test_what_pillow_stumbles_over_is_no_cover(content: bytes) -> None:
-    assert isinstance(_measured("cover", content, Path()), Finding)
+    assert isinstance(measured("cover", content, Path()), Finding)
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "GIF", "JPEG", "PNG", "TIFF", "WEBP"])
@@ -68,7 +68,7 @@ def test_a_damaged_image_is_a_cover_or_none(kind: str) -> None:
     content = image(kind)
     for at in range(min(len(content), 400)):
         damaged = content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :]
-        assert isinstance(_measured("cover", damaged, Path()), (Blob, Finding))
+        assert isinstance(measured("cover", damaged, Path()), (Blob, Finding))
         assert quality.cover(damaged, "/coverImage") is not None
 
 

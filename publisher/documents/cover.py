@@ -56,9 +56,7 @@ def read_cover(name: str, beside: Path, context: Context) -> Blob | Finding:
         content = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         return _refused(f"{name}: {error.strerror}", "make the file readable")
-    if size > MAX_BYTES:
-        return _refused(f"{name} has {size:,} bytes; the most is {MAX_BYTES:,}", "make it smaller")
-    return _measured(name, content, path)
+    return _too_large(name, size) or measured(name, content, path)
 
 
 def is_first(path: Path, context: Context) -> bool:
@@ -84,7 +82,15 @@ def _locate(name: str, beside: Path, context: Context) -> Path | None:
         return None
 
 
-def _measured(name: str, content: bytes, path: Path) -> Blob | Finding:
+def _too_large(name: str, size: int) -> Finding | None:
+    message = f"{name} has {size:,} bytes; the most is {MAX_BYTES:,}"
+    return _refused(message, "make it smaller") if size > MAX_BYTES else None
+
+
+def measured(name: str, content: bytes, path: Path | None) -> Blob | Finding:
+    """Return the cover that bytes are, or why they can't be used; `path` is where they lie."""
+    if too_large := _too_large(name, len(content)):
+        return too_large
     from PIL import Image  # here, because most runs of most commands meet no cover
 
     try:

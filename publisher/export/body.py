@@ -1,0 +1,58 @@
+"""What becomes of a document's content: text in Markdown, what it refers to, what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from publisher.data import Value, blob_refs
+from publisher.export.names import blob_name
+
+FetchBlob: TypeAlias = Callable[[str], bytes | None]
+"""From a CID to the blob's bytes, None where they can't be had."""
+
+
+@dataclass(slots=True)
+class Body:
+    """A body that is being written; `losses` in words, each once.
+
+    `is_foreign`: the record's content is of a type that no file makes.
+    """
+
+    blob: FetchBlob
+    text: str = ""
+    is_foreign: bool = False
+    losses: dict[str, None] = field(default_factory=dict)
+    blobs: dict[str, str] = field(default_factory=dict)
+
+    def lose(self, words: str) -> None:
+        """Note what the text doesn't hold."""
+        self.losses[words] = None
+
+    def refer(self, value: Value) -> str | None:
+        """Return the name of a blob's file beside the document; None where it is no blob."""
+        refs = list(blob_refs(value)) if is_blob(value) else []
+        if not refs:
+            return None
+        cid = str(refs[0].cid)
+        self.blobs.setdefault(cid, blob_name(cid, refs[0].mime_type))
+        return self.blobs[cid]
+
+    def text_of(self, value: Value, field: str) -> str | None:
+        """Return the text of a blob; None, and why, where it has none."""
+        refs = list(blob_refs(value)) if is_blob(value) else []
+        content = self.blob(str(refs[0].cid)) if refs else None
+        if content is None:
+            self.lose(f"{field}: its blob can't be had")
+            return None
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            self.lose(f"{field}: its blob isn't UTF-8")
+            return None
+
+
+def is_blob(value: Value) -> bool:
+    """Tell whether a value is a blob itself, and not what holds some."""
+    return isinstance(value, dict) and value.get("$type") == "blob"
