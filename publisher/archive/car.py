@@ -18,10 +18,10 @@ _CID_SIZE = 36
 _PREFIXES = frozenset((b"\x01\x55\x12\x20", b"\x01\x71\x12\x20"))  # version, codec, hash
 _PIECE = 1 << 18  # bytes that are read at once
 
-# What CarFile remembers of a block: its CID and its place, in one of 4096 rows.
+# What CarFile remembers of a block: whether it was asked for, its CID, its place.
 _SIZE_BITS = 24
 _PLACE_SIZE = 8
-_ENTRY_SIZE = _CID_SIZE + _PLACE_SIZE
+_ENTRY_SIZE = 1 + _CID_SIZE + _PLACE_SIZE
 _ROWS = 4095
 
 
@@ -73,18 +73,20 @@ def read_blocks(source: bytes) -> dict[Cid, bytes]:
 class CarFile(Mapping[Cid, bytes]):
     """The blocks of a CAR that lies in a file; all were hashed, none is kept in memory.
 
-    Takes 50 bytes of memory a block. Reads the CAR to its end. Raises ArchiveError.
+    Takes 50 bytes of memory a block. Reads the CAR to its end. Raises ArchiveError. `asked` is how
+    many of the blocks were read or looked for.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         source = _Source(file)
         self.root = _read_header(source)
+        self.asked = 0
         self._rows: defaultdict[int, bytearray] = defaultdict(bytearray)
         for raw, block, begin in _sections(source):
             row = self._rows[hash(raw) & _ROWS]
             if _find(row, raw) < 0:
-                row += raw + (begin << _SIZE_BITS | len(block)).to_bytes(_PLACE_SIZE)
+                row += b"\0" + raw + (begin << _SIZE_BITS | len(block)).to_bytes(_PLACE_SIZE)
 
     def __getitem__(self, cid: Cid) -> bytes:
         block = self.read(cid.raw)
@@ -94,11 +96,9 @@ class CarFile(Mapping[Cid, bytes]):
 
     def read(self, raw: bytes) -> bytes | None:
         """Return the block whose CID has these 36 bytes, None if there is none."""
-        row = self._rows.get(hash(raw) & _ROWS, b"")
-        at = _find(row, raw) + _CID_SIZE
-        if at < _CID_SIZE:
+        place = self._place(raw)
+        if place is None:
             return None
-        place = int.from_bytes(row[at : at + _PLACE_SIZE])
         self._file.seek(place >> _SIZE_BITS)
         return _read(self._file, place & ((1 << _SIZE_BITS) - 1))
 
@@ -107,23 +107,33 @@ class CarFile(Mapping[Cid, bytes]):
 
     def has(self, raw: bytes) -> bool:
         """Tell whether there is a block whose CID has these 36 bytes."""
-        return _find(self._rows.get(hash(raw) & _ROWS, b""), raw) >= 0
+        return self._place(raw) is not None
 
     def __iter__(self) -> Iterator[Cid]:
         for row in self._rows.values():
             for at in range(0, len(row), _ENTRY_SIZE):
-                yield Cid(bytes(row[at : at + _CID_SIZE]))
+                yield Cid(bytes(row[at + 1 : at + 1 + _CID_SIZE]))
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values())) // _ENTRY_SIZE
 
+    def _place(self, raw: bytes) -> int | None:
+        row = self._rows.get(hash(raw) & _ROWS)
+        at = _find(row, raw) if row else -1
+        if row is None or at < 0:
+            return None
+        if not row[at]:
+            row[at] = 1
+            self.asked += 1
+        return int.from_bytes(row[at + 1 + _CID_SIZE : at + _ENTRY_SIZE])
 
-def _find(row: bytes | bytearray, raw: bytes) -> int:
+
+def _find(row: bytearray, raw: bytes) -> int:
     """Return where the entry of a CID begins in its row, or -1."""
     at = row.find(raw)
-    while at % _ENTRY_SIZE and at >= 0:
+    while at >= 0 and at % _ENTRY_SIZE != 1:
         at = row.find(raw, at + 1)
-    return at
+    return at - 1 if at >= 0 else -1
 
 
 def _varint(number: int) -> bytes:

@@ -175,3 +175,14 @@ class RightEdge:
         self.finished[cid] = block
         self.children[cid] = list(node.children())
         return cid
+
+
+class RootEdge(RightEdge):
+    """Builds a tree for its root alone: no node is kept."""
+
+    def __init__(self) -> None:
+        nothing: dict[Cid, bytes] = {}
+        super().__init__(nothing.__getitem__)
+
+    def _finish(self, node: Node) -> Cid:
+        return Cid.of(encode_node(node), DAG_CBOR)

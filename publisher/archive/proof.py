@@ -1,14 +1,24 @@
-"""The proof of a whole repo, from the signed commit down to every record."""
+"""The proof of a whole repo, from the signed commit down to every record; and that of one record.
+
+One set of keys and values has exactly one tree. So the tree is walked strictly and built again from
+its keys as they come; only what has the same root is taken.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from publisher.archive.car import ArchiveError, CarFile, MissingBlock
 from publisher.archive.commit import SignedCommit, parse_commit, verify_commit
-from publisher.archive.mst import build_tree, walk_tree
+from publisher.archive.items import Items
+from publisher.archive.mst import RootEdge, build_tree
+from publisher.archive.walk import Load, Walker
 from publisher.data import DAG_CBOR, Cid
+
+Known: TypeAlias = "Mapping[str, Cid] | Iterable[tuple[str, Cid]]"
+"""All items of an older state of the repo, which was proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,51 +32,80 @@ class Proven:
     commit: SignedCommit
     items: Mapping[str, Cid]
     unused: int
-    _blocks: Mapping[Cid, bytes] = field(repr=False)
+    _car: CarFile = field(repr=False)
 
     def block(self, cid: Cid) -> bytes:
-        """Return the block of a record, read anew. Raises MissingBlock if the CAR hasn't it."""
-        block = self._blocks.get(cid)
+        """Return the block of a record, read anew from the CAR's file.
+
+        Raises MissingBlock for what isn't there: records that are as they were in `old`.
+        """
+        block = self._car.get(cid)
         if block is None:
             raise MissingBlock(cid, "a record")
         return block
 
 
-def prove(
-    car: CarFile,
-    *,
-    did: str,
-    key: str | None,
-    old: Mapping[str, Cid] | Iterable[tuple[str, Cid]] | None = None,
-) -> Proven:
+def prove(car: CarFile, *, did: str, key: str | None, old: Known | None = None) -> Proven:
     """Prove the repo that a CAR holds; `key` is the did:key that must have signed.
 
+    With `old`, the CAR may leave out what hasn't changed since, as getRepo does with `since`: nodes
+    of the older tree, and the records that are under the same keys. What comes out is proven all
+    the same, by the new root. Without a key the signature stays unchecked: only that the blocks
+    belong together is proven then. Records are not decoded.
+
+    10,000 records take about 0.15 s with the reading of the CAR, a million 20 s and 200 MB.
     Raises MissingBlock when the CAR is partial, InvalidSignature, and ArchiveError for the rest.
     """
-    block = car.get(car.root)
+    commit = check_commit(car.root, car.get(car.root), did=did, key=key)
+    known = old if isinstance(old, Mapping) else dict(old or ())
+    items = _walk(_loader(car, known), commit.data)
+    _check_records(car, items, known)
+    return Proven(car.root, commit, items, len(car) - car.asked, car)
+
+
+def check_commit(root: Cid, block: bytes | None, *, did: str, key: str | None) -> SignedCommit:
+    """Return the commit that a CAR begins with, if it is that of the DID, signed by the key.
+
+    Raises MissingBlock, InvalidSignature, ArchiveError.
+    """
     if block is None:
-        raise MissingBlock(car.root, "the commit")
+        raise MissingBlock(root, "the commit")
+    if root.codec != DAG_CBOR:
+        raise ArchiveError(f"the commit {root} is no DAG-CBOR by its CID")
     commit = parse_commit(block)
     if commit.did != did:
         raise ArchiveError(f"the repo is that of {commit.did}, not of {did}")
     if key is not None:
         verify_commit(commit, key)
-    known = dict(old or {})
-    nodes = build_tree(sorted(known.items())).nodes if known else {}
-    used: set[Cid] = {car.root}
+    return commit
 
-    class Blocks(dict[Cid, bytes]):
-        def get(self, cid: Cid, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
-            used.add(cid)
-            return car.get(cid) or nodes.get(cid, default)
 
-    items = walk_tree(Blocks(), commit.data)
-    if build_tree(items.items()).root != commit.data:
+def _loader(car: CarFile, known: Mapping[str, Cid]) -> Load:
+    if not known:
+        return car.read
+    nodes = build_tree(sorted(known.items())).nodes
+
+    def load(raw: bytes) -> bytes | None:
+        block = car.read(raw)
+        return nodes.get(Cid(raw)) if block is None else block
+
+    return load
+
+
+def _walk(load: Load, root: Cid) -> Items:
+    items, again = Items(), RootEdge()
+    for key, raw in Walker(load).walk(root):
+        items.append(key, raw)
+        again.add(key, Cid(raw))
+    if again.finish() != root:
         raise ArchiveError("the tree isn't the one that its keys make")
-    for path, cid in items.items():
-        if cid.codec != DAG_CBOR:
+    return items
+
+
+def _check_records(car: CarFile, items: Items, known: Mapping[str, Cid]) -> None:
+    for key, raw in items.raw():
+        path = key.decode("ascii")
+        if raw[1] != DAG_CBOR:
             raise ArchiveError(f"the record {path} is no DAG-CBOR")
-        if cid not in car and known.get(path) != cid:
-            raise MissingBlock(cid, path)
-        used.add(cid)
-    return Proven(car.root, commit, items, sum(cid not in used for cid in car), car)
+        if not car.has(raw) and (path not in known or known[path].raw != raw):
+            raise MissingBlock(Cid(raw), path)
