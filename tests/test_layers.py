@@ -17,7 +17,7 @@ PACKAGE = ROOT / "publisher"
 # From the bottom up: a module imports from the rows above its own, and from itself.
 LAYERS = (
     {"errors", "pace", "progress"},
-    {"files", "findings", "resources"},
+    {"cores", "files", "findings", "resources"},
     {"data", "syntax"},
     {"lexicon", "repo", "spool"},
     {"documents"},

@@ -10,8 +10,8 @@ import pytest
 
 from publisher.archive import build_tree, sign_commit, write_car
 from publisher.commands import collect as collecting
-from publisher.commands import cores as spreading
-from publisher.commands.cores import spread
+from publisher import cores as spreading
+from publisher.cores import spread
 from publisher.data import DAG_CBOR, Cid, Value, encode
 from publisher.progress import Silent
 from publisher.syntax import Did

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-from publisher.commands.cores import spread
 from publisher.commands.judge import Checked, Claims, Judge, Status, located
 from publisher.commands.judgements import Judgements
 from publisher.config import Config
+from publisher.cores import spread
 from publisher.documents import DOCUMENT, READERS, Context, Source, find, source_of
 from publisher.errors import SourceError
 from publisher.findings import Finding
@@ -24,8 +23,6 @@ from publisher.progress import Progress
 from publisher.record import Packed, Record
 from publisher.resources import bundled
 from publisher.spool import Spool
-
-Item = TypeVar("Item")
 
 _PIECE = 100  # files that go to a process at once
 _NAMED = 3  # documents that are named in a finding of another
@@ -157,13 +154,6 @@ def _judged(
         return ([_told(judge.file(source, context))] for source, context in found)
     starts = range(0, len(found), _PIECE)
     return spread(_files, starts, progress, begin=partial(_set_work, judge, found))
-
-
-def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of `size`."""
-    rest = iter(items)
-    while piece := list(islice(rest, size)):
-        yield piece
 
 
 _judges: list[Judge] = []

@@ -18,7 +18,7 @@ from publisher.pace import Pace
 from publisher.progress import Progress, Silent
 from publisher.pulling.folder import FileStatus, OutputFolder, PulledFile, Wanted
 from publisher.pulling.proof import Known, Read, check_order, read
-from publisher.pulling.records import Names, as_json
+from publisher.pulling.records import Done, Names, Work, json_names, write_all
 from publisher.pulling.state import Head, Held, Proof, State, one_pull, read_manifest
 from publisher.pulling.whole import lines, save_archive
 from publisher.repo import Commit, Repo
@@ -205,7 +205,8 @@ def _pull(
             _check_owner(folder, repo)
             state = State(folder, repo.did)
             try:
-                return _Pull(repo, selection, state, options, progress=progress).run()
+                alone = pace is not None  # beside other threads no process can be forked
+                return _Pull(repo, selection, state, options, progress, alone=alone).run()
             finally:
                 state.close()
     finally:
@@ -257,9 +258,11 @@ class _Pull:
         selection: Selection,
         state: State,
         options: PullOptions,
-        *,
         progress: Progress,
+        *,
+        alone: bool,
     ) -> None:
+        self._alone = alone
         self._repo = repo
         self._selection = selection
         self._state = state
@@ -339,23 +342,30 @@ class _Pull:
         """Write the records, and take away the files of those that are gone."""
         self._progress.stage("writing records", len(wanted))
         names = Names({key: each.path for key, each in held.items()})
+        new: dict[str, str] = {}
         for key, cid in wanted.items():
             known = held.get(key)
             if known and self._folder.has(known.path, cid):
                 self._files.append(PulledFile(known.path, "unchanged", cid))
+                self._progress.advance()
             else:
-                self._record(key, cid, found, names, held)
-            self._progress.advance()
+                new[key] = cid
+        works = (
+            Work(key, cid, names.of(key, json_names(key)), found.block(key))
+            for key, cid in new.items()
+        )
+        done = write_all(self._folder, works, len(new), self._progress, alone=self._alone)
+        for each in done:
+            self._take(each, held)
         gone = [key for key in held if self._selection.takes(key) and key not in wanted]
         self._remove([held.pop(key).path for key in gone], found.commit.rev)
 
-    def _record(self, key: str, cid: str, found: Read, names: Names, held: dict[str, Held]) -> None:
-        made = as_json(key, cid, partial(found.block, key), names)
-        if made.held is None:
-            self._files.append(PulledFile(key, "failed", cid, made.reason))
-            return
-        self._files += [self._folder.put(wanted) for wanted in made.wanted]
-        held[key] = made.held
+    def _take(self, done: Done, held: dict[str, Held]) -> None:
+        self._files.append(done.file)
+        if done.written:
+            self._folder.files[done.file.path] = done.written
+        if done.held:
+            held[done.key] = done.held
 
     def _blobs(self, held: Mapping[str, Held], rev: str) -> None:
         """Fetch the blobs that aren't here, and take away those that nothing refers to."""

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from publisher.commands.collect import pieces, set_judge, the_judge
-from publisher.commands.cores import spread
+from publisher.commands.collect import set_judge, the_judge
 from publisher.commands.judge import Checked, Judge
+from publisher.cores import pieces, spread
 from publisher.errors import SourceError
 from publisher.findings import Finding
 from publisher.progress import Progress

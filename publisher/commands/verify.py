@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from publisher.commands.collect import pieces, set_judge, the_judge
-from publisher.commands.cores import spread
+from publisher.commands.collect import set_judge, the_judge
 from publisher.commands.judge import Checked, Judge
 from publisher.commands.repos import Target, open_to_read
+from publisher.cores import pieces, spread
 from publisher.progress import Progress
 from publisher.pulling.proof import Read, read
 from publisher.pulling.state import Proof

@@ -53,7 +53,7 @@ class OutputFolder:
     def __init__(self, path: Path, known: Mapping[str, File], *, force: bool) -> None:
         self.path = path
         self.files = dict(known)
-        self._force = force
+        self.force = force
         self._real = path.resolve()
         self._made: set[Path] = set()
         self._lock = threading.Lock()
@@ -89,7 +89,7 @@ class OutputFolder:
                 return self._keep(target, wanted, present)
         except RepoRefused as error:
             return PulledFile(path, "failed", cid, error.message)
-        if self._force:
+        if self.force:
             return self._write(target, wanted, content, "updated")
         reason = "was changed here since it was pulled; --force replaces it"
         return PulledFile(path, "kept", cid, reason)
