@@ -28,7 +28,7 @@ from publisher.archive.edit import Edited, edit_tree
 from publisher.archive.mst import Tree, build_tree, iter_items, iter_nodes, walk_tree
 from publisher.archive.node import key_depth
 from publisher.archive.partial import Get, Part, walk_part
-from publisher.archive.proof import Proven, prove
+from publisher.archive.proof import Proven, RecordProof, prove, prove_record
 from publisher.archive.verify import VerifiedRepo, verify_car
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "MissingBlock",
     "Part",
     "Proven",
+    "RecordProof",
     "SignedCommit",
     "Tree",
     "VerifiedRepo",
@@ -53,6 +54,7 @@ __all__ = [
     "parse_commit",
     "parse_did_key",
     "prove",
+    "prove_record",
     "read_blocks",
     "read_car",
     "sign",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from publisher.archive.car import ArchiveError, CarFile, MissingBlock
+from publisher.archive.car import ArchiveError, CarFile, MissingBlock, read_car
 from publisher.archive.commit import SignedCommit, parse_commit, verify_commit
 from publisher.archive.items import Items
 from publisher.archive.mst import RootEdge, build_tree
@@ -56,14 +56,42 @@ def prove(car: CarFile, *, did: str, key: str | None, old: Known | None = None) 
     10,000 records take about 0.15 s with the reading of the CAR, a million 20 s and 200 MB.
     Raises MissingBlock when the CAR is partial, InvalidSignature, and ArchiveError for the rest.
     """
-    commit = check_commit(car.root, car.get(car.root), did=did, key=key)
+    commit = _check_commit(car.root, car.get(car.root), did=did, key=key)
     known = old if isinstance(old, Mapping) else dict(old or ())
     items = _walk(_loader(car, known), commit.data)
     _check_records(car, items, known)
     return Proven(car.root, commit, items, len(car) - car.asked, car)
 
 
-def check_commit(root: Cid, block: bytes | None, *, did: str, key: str | None) -> SignedCommit:
+class RecordProof(NamedTuple):
+    """What a commit says of one record: its CID and block, both None where there is no such."""
+
+    commit: SignedCommit
+    cid: Cid | None
+    block: bytes | None
+
+
+def prove_record(
+    content: bytes, *, did: str, key: str | None, collection: str, rkey: str
+) -> RecordProof:
+    """Prove one record, or that there is none, by what com.atproto.sync.getRecord answers.
+
+    The CAR holds the commit, the nodes on the way to the key, and the record, which isn't decoded.
+    Raises MissingBlock, InvalidSignature, and ArchiveError for the rest.
+    """
+    car = read_car(content)
+    commit = _check_commit(car.root, car.blocks.get(car.root), did=did, key=key)
+    path = f"{collection}/{rkey}"
+    raw = Walker(lambda raw: car.blocks.get(Cid(raw))).find(commit.data, path.encode())
+    if raw is None:
+        return RecordProof(commit, None, None)
+    cid = Cid(raw)
+    block = car.blocks.get(cid)
+    _check_record(path, cid.raw, here=block is not None)
+    return RecordProof(commit, cid, block)
+
+
+def _check_commit(root: Cid, block: bytes | None, *, did: str, key: str | None) -> SignedCommit:
     """Return the commit that a CAR begins with, if it is that of the DID, signed by the key.
 
     Raises MissingBlock, InvalidSignature, ArchiveError.
@@ -105,7 +133,12 @@ def _walk(load: Load, root: Cid) -> Items:
 def _check_records(car: CarFile, items: Items, known: Mapping[str, Cid]) -> None:
     for key, raw in items.raw():
         path = key.decode("ascii")
-        if raw[1] != DAG_CBOR:
-            raise ArchiveError(f"the record {path} is no DAG-CBOR")
-        if not car.has(raw) and (path not in known or known[path].raw != raw):
-            raise MissingBlock(Cid(raw), path)
+        _check_record(path, raw, here=car.has(raw) or (path in known and known[path].raw == raw))
+
+
+def _check_record(path: str, raw: bytes, *, here: bool) -> None:
+    """Check the CID that a tree has for a record. Raises MissingBlock, ArchiveError."""
+    if raw[1] != DAG_CBOR:
+        raise ArchiveError(f"the record {path} is no DAG-CBOR")
+    if not here:
+        raise MissingBlock(Cid(raw), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -15,7 +16,11 @@ Load: TypeAlias = Callable[[bytes], bytes | None]
 
 
 class Walker:
-    """Yields keys and values in order, the latter as the bytes of their CIDs."""
+    """Reads a tree by its root.
+
+    Raises MissingBlock, and ArchiveError for wrong order, layer or prefix, a node without use, an
+    invalid key, wherever it looks.
+    """
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -23,25 +28,60 @@ class Walker:
         self._collections: set[bytes] = set()
 
     def walk(self, root: Cid) -> Iterator[tuple[bytes, bytes]]:
-        """Walk all of the tree.
+        """Yield all keys in order, with their values as the bytes of CIDs."""
+        left, entries, layer = self._root(root)
+        yield from self._entries(left, entries, layer)
 
-        Raises MissingBlock, and ArchiveError for wrong order, layer or prefix, a node without use,
-        an invalid key.
+    def find(self, root: Cid, wanted: bytes) -> bytes | None:
+        """Return the value of a key; None proves that the tree hasn't got it.
+
+        Reads the nodes from the root to the layer in which the key belongs, and no other.
         """
+        low, high = b"", b"\xff"
+        left, entries, layer = self._root(root)
+        while True:
+            keys = self._keys(entries, layer, low, high)
+            at = bisect_right(keys, wanted)
+            if at and keys[at - 1] == wanted:
+                return entries[at - 1][2]
+            child = entries[at - 1][3] if at else left
+            if child is None or layer <= key_depth(wanted):
+                return None
+            low, high = [low, *keys, high][at : at + 2]
+            layer -= 1
+            left, entries = self._inner(child, layer)
+
+    def _keys(self, entries: list[RawEntry], layer: int, low: bytes, high: bytes) -> list[bytes]:
+        """Return a node's keys, all of them between two of the nodes above."""
+        keys: list[bytes] = []
+        self._last, key = low, b""
+        for shared, rest, _, _ in entries:
+            key = self._next(key, shared, rest, layer)
+            keys.append(key)
+        if keys and keys[-1] >= high:
+            raise ArchiveError(f"the key {keys[-1]!r} is out of order or repeated")
+        return keys
+
+    def _root(self, root: Cid) -> tuple[bytes | None, list[RawEntry], int]:
         left, entries = self._read(root.raw)
         if entries:
             shared, rest, _, _ = entries[0]
-            yield from self._entries(left, entries, key_depth(join_key(b"", shared, rest)))
-        elif left:
+            return left, entries, key_depth(join_key(b"", shared, rest))
+        if left:
             raise ArchiveError("the tree's root has no entries")
+        return None, [], 0
 
     def _below(self, raw: bytes, layer: int) -> Iterator[tuple[bytes, bytes]]:
+        left, entries = self._inner(raw, layer)
+        yield from self._entries(left, entries, layer)
+
+    def _inner(self, raw: bytes, layer: int) -> tuple[bytes | None, list[RawEntry]]:
         if layer < 0:
             raise ArchiveError("a node lies below the lowest layer")
         left, entries = self._read(raw)
         if not entries and left is None:
             raise ArchiveError("a node below the root is empty")
-        yield from self._entries(left, entries, layer)
+        return left, entries
 
     def _entries(
         self, left: bytes | None, entries: list[RawEntry], layer: int
@@ -50,16 +90,20 @@ class Walker:
             yield from self._below(left, layer - 1)
         key = b""
         for shared, rest, value, right in entries:
-            key = join_key(key, shared, rest)
-            if key <= self._last:
-                raise ArchiveError(f"the key {key!r} is out of order or repeated")
-            if key_depth(key) != layer:
-                raise ArchiveError(f"the key {key!r} lies in the wrong layer")
-            self._check(key)
-            self._last = key
+            key = self._next(key, shared, rest, layer)
             yield key, value
             if right:
                 yield from self._below(right, layer - 1)
+
+    def _next(self, before: bytes, shared: int, rest: bytes, layer: int) -> bytes:
+        key = join_key(before, shared, rest)
+        if key <= self._last:
+            raise ArchiveError(f"the key {key!r} is out of order or repeated")
+        if key_depth(key) != layer:
+            raise ArchiveError(f"the key {key!r} lies in the wrong layer")
+        self._check(key)
+        self._last = key
+        return key
 
     def _check(self, key: bytes) -> None:
         collection, slash, rkey = key.partition(b"/")
