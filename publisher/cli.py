@@ -452,6 +452,7 @@ def pull(
         _finish(lambda progress: compare(_config(config), progress), format)
         return
     from publisher.commands import pull as pulling
+    from publisher.pulling import copy as copying
 
     chosen = tuple(_nsid(name) for name in collection)
     names = repos + tuple(name for path in lists for name in pulling.listed(path))
@@ -460,7 +461,7 @@ def pull(
     ]
     folder = out or Path("pulled")
     emit = sys.stdout.buffer.write
-    options = pulling.PullOptions(force, mirror, require == "proven", form, emit)
+    options = copying.PullOptions(force, mirror, require == "proven", form, emit)
     _finish(
         lambda progress: pulling.pull(selections, folder, options, progress),
         format,

@@ -17,12 +17,13 @@ from PIL import Image
 from publisher import config as configuration
 from publisher.commands.items import PublishReport
 from publisher.commands.publish import publish
-from publisher.commands.pull import PullOptions, PullReport, Selection, pull
+from publisher.commands.pull import PullReport, Selection, pull
 from publisher.commands.repos import configured
 from publisher.commands.rounds import Options
 from publisher.config import Config
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
+from publisher.pulling.copy import PullOptions
 
 SITE = "https://alice.example"
 

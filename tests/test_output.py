@@ -13,13 +13,14 @@ from publisher.commands.check import CheckReport, Compared
 from publisher.commands.init import InitReport
 from publisher.commands.items import Item, PublishReport
 from publisher.commands.judge import Checked
-from publisher.commands.pull import Pulled, PullReport
+from publisher.commands.pull import PullReport
 from publisher.commands.restore import BackupsReport, RestoreReport, Version
 from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
 from publisher.output import escape, render, to_json
 from publisher.output.text import Report
+from publisher.pulling.copy import Pulled
 from publisher.pulling.folder import PulledFile
 
 TOO_LONG = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1")

@@ -10,12 +10,13 @@ import pytest
 
 from publisher import data
 from publisher.commands.check import CheckReport, check
-from publisher.commands.pull import Pulled, PullOptions, Selection, pull, select
+from publisher.commands.pull import Selection, pull, select
 from publisher.commands.repos import Target
 from publisher.documents import DOCUMENT
 from publisher.errors import ConfigError, RepoRefused, RepoUnavailable, StateError
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
+from publisher.pulling.copy import Pulled, PullOptions, Scope
 from publisher.repo import CreateWrite, DeleteWrite
 from publisher.syntax import Nsid, Rkey
 from tests.site import Site, actions, make_site, picture
@@ -294,20 +295,22 @@ def test_only_the_collections_asked_for_come(site: Site, out: Path) -> None:
     odd_record(site, "com.example.thing", "self")
     target = Target("folder:repo", root=site.root)
 
-    report = pull([Selection(target, (Nsid("com.example.thing"),))], out, PullOptions(), Silent())
+    report = pull(
+        [Selection(target, Scope((Nsid("com.example.thing"),)))], out, PullOptions(), Silent()
+    )
 
     assert statuses(report.repos[0]) == {"com.example.thing/self.json": "new"}
 
 
 def test_one_record_comes_by_its_rkey_and_a_wrong_one_is_an_error(site: Site, out: Path) -> None:
     target = Target("folder:repo", root=site.root)
-    right = Selection(target, (DOCUMENT,), rkey_of(site, "b.json"))
+    right = Selection(target, Scope((DOCUMENT,), rkey_of(site, "b.json")))
 
     report = pull([right], out, PullOptions(), Silent())
 
     assert list(statuses(report.repos[0])) == [f"{DOCUMENT}/{rkey_of(site, 'b.json')}.json"]
     with pytest.raises(RepoRefused, match="has no record"):
-        pull([Selection(target, (DOCUMENT,), "nope")], out, PullOptions(), Silent())
+        pull([Selection(target, Scope((DOCUMENT,), "nope"))], out, PullOptions(), Silent())
 
 
 def test_several_repos_get_a_folder_each_and_one_failure_stops_no_other(
@@ -338,7 +341,7 @@ def test_a_repo_is_named_by_handle_did_or_at_uri(
 ) -> None:
     chosen = select(name, Target(""), collections)
 
-    assert (chosen.target.name, chosen.collections, chosen.rkey) == expected
+    assert (chosen.target.name, chosen.scope.collections, chosen.scope.rkey) == expected
 
 
 @pytest.mark.parametrize("name", ["alice", "at://alice.example/x/y/z", "../etc", "https://a.b"])

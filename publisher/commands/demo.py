@@ -11,12 +11,13 @@ from publisher import config as configuration
 from publisher import data
 from publisher.commands.items import PublishReport
 from publisher.commands.publish import publish
-from publisher.commands.pull import PullOptions, PullReport, Selection, pull
+from publisher.commands.pull import PullReport, Selection, pull
 from publisher.commands.repos import configured
 from publisher.commands.rounds import Options
 from publisher.commands.validate import Request, ValidateReport, validate
 from publisher.errors import StateError
 from publisher.progress import Progress
+from publisher.pulling.copy import PullOptions
 from publisher.resources import bundled
 
 

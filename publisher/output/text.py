@@ -10,7 +10,7 @@ from publisher.commands.check import CheckReport, Compared
 from publisher.commands.demo import DemoReport
 from publisher.commands.init import InitReport
 from publisher.commands.items import PublishReport
-from publisher.commands.pull import Pulled, PullReport, counts
+from publisher.commands.pull import PullReport
 from publisher.commands.restore import BackupsReport, RestoreReport
 from publisher.commands.validate import ValidateReport
 from publisher.commands.verify import VerifyReport
@@ -26,6 +26,7 @@ from publisher.output.lines import (
     validation,
 )
 from publisher.output.publishing import publishing
+from publisher.pulling.copy import Pulled
 
 Report: TypeAlias = (
     ValidateReport
@@ -82,10 +83,9 @@ def _pulled(pulled: Pulled) -> Iterator[Line]:
         if file.status in {"kept", "trashed", "deleted", "failed"}:
             yield line(label(file.status), file.path)
             yield line("          ", file.reason)
-    by_kind = counts(pulled)
     words = ("new", "updated", "unchanged", "kept", "trashed", "deleted", "failed")
     yield line(
-        (f"{tally(by_kind, words) or 'nothing'}", "good"),
+        (f"{tally(pulled.counts, words) or 'nothing'}", "good"),
         f": the files of {pulled.repo} in {pulled.folder}",
     )
     yield line((f"rev {pulled.rev}, {_PROOFS[pulled.proof]}", "faint"))
