@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from publisher.data import Value, blob_refs
 from publisher.export.names import blob_name
 
 FetchBlob: TypeAlias = Callable[[str], bytes | None]
 """From a CID to the blob's bytes, None where they can't be had."""
+
+_MOST: Final = 300  # characters
 
 
 @dataclass(slots=True)
@@ -27,16 +29,19 @@ class Body:
     blobs: dict[str, str] = field(default_factory=dict)
 
     def lose(self, words: str) -> None:
-        """Note what the text doesn't hold."""
-        self.losses[words] = None
+        """Note what the text doesn't hold; names from the record may be long, or lead astray."""
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+        self.losses[shown if len(shown) <= _MOST else f"{shown[:_MOST]}…"] = None
 
-    def refer(self, value: Value) -> str | None:
+    def refer(self, value: Value, field: str) -> str | None:
         """Return the name of a blob's file beside the document; None where it is no blob."""
         refs = list(blob_refs(value)) if is_blob(value) else []
         if not refs:
             return None
         cid = str(refs[0].cid)
         self.blobs.setdefault(cid, blob_name(cid, refs[0].mime_type))
+        if self.blob(cid) is None:
+            self.lose(f"{field}: the blob {cid} can't be had")
         return self.blobs[cid]
 
     def text_of(self, value: Value, field: str) -> str | None:

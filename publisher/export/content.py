@@ -8,6 +8,7 @@ from typing import Final
 from publisher.data import Value
 from publisher.export.body import Body, FetchBlob
 from publisher.export.escape import text_as_markdown
+from publisher.export.leaflet import leaflet
 
 MARKDOWN: Final = "at.markpub.markdown"
 _KEPT: Final = "publishing the file leaves the record's content as it is"
@@ -53,4 +54,5 @@ def _markpub(content: dict[str, Value], body: Body) -> str | None:
 
 _DECODERS: dict[str, Callable[[dict[str, Value], Body], str | None]] = {
     MARKDOWN: _markpub,
+    "pub.leaflet.content": leaflet,
 }

@@ -9,6 +9,7 @@ _SPECIAL = re.compile(
     r"(?P<mark>[*`\[\]|~]|\\(?![^\W_])|<(?=[A-Za-z/!?]|\Z)|&(?=#?\w|\Z)|!\Z)"
     r"|(?P<words>(?<=[^\W_])_+(?=[^\W_]))|(?P<line>_)"
 )
+_UNSAFE = re.compile(r"(?:javascript|vbscript|data|file):", re.IGNORECASE)
 _UNSEEN = re.compile(
     "[\x01-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
 )
@@ -72,6 +73,16 @@ def fenced(text: str, language: str = "") -> str:
     fence = "`" * max(3, longest + 1)
     info = re.sub(r"[\s`&\\]+", "-", language.strip())
     return f"{fence}{info}\n{text}\n{fence}"
+
+
+def is_safe(address: str) -> bool:
+    """Tell whether an address only leads somewhere: it runs nothing and opens no file here."""
+    return not _UNSAFE.match(re.sub(r"[\x00-\x20]", "", address))
+
+
+def link(text: str, address: str) -> str:
+    """Return a link; `text` is Markdown already."""
+    return f"[{text}]({destination(address)})"
 
 
 def destination(address: str) -> str:

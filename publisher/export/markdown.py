@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeAlias
 
 from publisher import data
 from publisher.data import InvalidCbor, Value, blob_refs
-from publisher.documents import DOCUMENT, Context, Document, Source
+from publisher.documents import DOCUMENT, Blob, Context, Document, Source
 from publisher.documents.cover import measured
 from publisher.documents.markdown import read_markdown
 from publisher.documents.model import MARKDOWN_OWNED
@@ -18,7 +18,6 @@ from publisher.export.body import Body, FetchBlob
 from publisher.export.content import body_of
 from publisher.export.head import front_matter
 from publisher.export.names import document_name
-from publisher.findings import Finding
 from publisher.record import build
 from publisher.spool import whole
 from publisher.syntax import Nsid, Rkey
@@ -93,7 +92,7 @@ def to_markdown(
         return None
     made, _ = build(again, site)
     back = whole(made.value)
-    cover = body.refer(value.get("coverImage"))
+    cover = body.refer(value.get("coverImage"), "coverImage")
     if cover is not None:
         back |= _cover(value["coverImage"], cover, body)
     _compare(value, back, record.cid, body)
@@ -123,14 +122,12 @@ def _cover(held: Value, name: str, body: Body) -> dict[str, Value]:
     """Return the field as the file beside the document will make it."""
     (ref,) = blob_refs(held)
     content = body.blob(str(ref.cid))
-    if content is None:
-        body.lose(f"coverImage: the blob {ref.cid} can't be had")
-        return {"coverImage": held}
-    found = measured(name, content, None)
-    if isinstance(found, Finding):
+    found = measured(name, content, None) if content is not None else None
+    if isinstance(found, Blob):
+        return {"coverImage": found.value()}
+    if found is not None:
         body.lose(f"coverImage: {found.message}, and the file isn't published so")
-        return {"coverImage": held}
-    return {"coverImage": found.value()}
+    return {"coverImage": held}
 
 
 def _compare(value: dict[str, Value], back: dict[str, Value], cid: str, body: Body) -> None:
