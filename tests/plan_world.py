@@ -38,7 +38,6 @@ from publisher.syntax import Did, Rkey
 DID = Did("did:plc:44ybard66vv44zksje25o7dz")
 SITE = "https://alice.example"
 NAMES = ("a.md", "b.md", "c.md")
-TITLES = ("A", "B")
 THEIRS = "Theirs"
 MEDDLING = 2
 FOREIGN = "example.foreign"
@@ -62,6 +61,9 @@ class Doc(NamedTuple):
     path: str
 
 
+APART = (Doc(0, "a.md", "A0", "/x"), Doc(1, "b.md", "A1", "/y"))
+"""Their titles are never the same; those of DOCS are after an edit."""
+
 DOCS = (Doc(0, "a.md", "A", "/x"), Doc(1, "b.md", "B", "/y"))
 
 
@@ -78,7 +80,7 @@ class Publisher(NamedTuple):
 
 
 class World(NamedTuple):
-    """`repo` has the CIDs of the records; `made` whose document's each is, and by which name.
+    """`repo` has the CIDs of the records; `made` whose each is, and by which name it was made.
 
     `meddled` counts titles by another app: each is a new one.
     """
@@ -88,6 +90,7 @@ class World(NamedTuple):
     publishers: tuple[Publisher, ...] = (Publisher(), Publisher())
     made: frozenset[tuple[int, Rkey, str]] = frozenset()
     meddled: int = 0
+    docs: tuple[Doc, ...] = DOCS
 
 
 class Step(NamedTuple):
@@ -157,19 +160,21 @@ def take(world: World, step: Step) -> World:
         case "title there" | "field there" | "delete there":
             return _meddled(world, step)
         case _:
-            return world._replace(files=tuple(sorted(_filed(world.files, step), key=_name)))
+            return world._replace(files=tuple(sorted(_filed(world, step), key=_name)))
 
 
 def _name(doc: Doc) -> str:
     return doc.name
 
 
-def _filed(files: tuple[Doc, ...], step: Step) -> list[Doc]:
+def _filed(world: World, step: Step) -> list[Doc]:
+    files = world.files
     names = {doc.name for doc in files}
     changed = list(files)
     match step.kind:
         case "edit":
-            other = TITLES[1 - TITLES.index(files[step.at].title)]
+            title = files[step.at].title
+            other = ("B" if title[0] == "A" else "A") + title[1:]
             changed[step.at] = files[step.at]._replace(title=other)
         case "rename":
             free = next(name for name in reversed(NAMES) if name not in names)
@@ -180,7 +185,7 @@ def _filed(files: tuple[Doc, ...], step: Step) -> list[Doc]:
             one, two = files
             changed = [one._replace(path=two.path), two._replace(path=one.path)]
         case _:
-            doc, taken = DOCS[step.at], {doc.path for doc in files}
+            doc, taken = world.docs[step.at], {doc.path for doc in files}
             if doc.name not in names and doc.path not in taken:
                 changed.append(doc)
     return changed
@@ -362,7 +367,10 @@ def _remembered(world: World, step: Step, done: Ran) -> World:
     known = Publisher(done.lock, done.journal, frozenset(seen | older), before.guarded)
     idents = {doc.name: doc.ident for doc in world.files}
     made = {line[0]: (line[1], line[2]) for line in world.made if line[1] not in pairs}
-    made |= {idents[name]: (rkey, name) for rkey, name in pairs.items() if rkey in there}
+    first = {rkey: name for _, rkey, name in world.made}
+    made |= {
+        idents[name]: (rkey, first.get(rkey, name)) for rkey, name in pairs.items() if rkey in there
+    }
     after = _with_publisher(world, step.at, known)._replace(
         repo=done.repo, made=frozenset((ident, *line) for ident, line in made.items())
     )

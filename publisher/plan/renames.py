@@ -63,7 +63,7 @@ class Renames:
             return [], []
         own = {r.key: place for r in astray if (place := self._place(r))}
         found = [pair for pair in self._beside(astray, names) if self._is_sure(*pair)]
-        pairs = self._closed(surest(found, [p for p in found if self.shares_all(*p)]), own)
+        pairs = surest(found, [p for p in found if self.shares_all(*p)])
         crossed = [
             (record, match)
             for record, match in pairs
@@ -73,7 +73,7 @@ class Renames:
         lost = [
             own[record.key]
             for record, _ in crossed
-            if record.key in own and self._is_only_of(record, own[record.key])
+            if record.key in own and not self._is_of_another(record, own[record.key], names)
         ]
         return crossed, [place for place in lost if place not in taken]
 
@@ -92,18 +92,18 @@ class Renames:
     def _astray(self, records: Sequence[Record], names: Collection[str]) -> list[Record]:
         """Return the documents that nothing of their own records reminds of.
 
-        One that a little reminds of is astray if its record is another document to the letter.
+        One that a little reminds of is astray if its record is another document to the letter, or
+        another record is this document.
         """
         traits = {record.key: self._shared_at_home(record) for record in records}
         doubted = [record for record in records if traits[record.key] < ALL_TRAITS]
         if not any(traits[record.key] for record in doubted):
             return doubted
-        others = {
-            match.place
-            for record, match in self._beside(doubted, names)
-            if self.shares_all(record, match)
-        }
-        return [r for r in doubted if not traits[r.key] or self._place(r) in others]
+        equal = [pair for pair in self._beside(doubted, names) if self.shares_all(*pair)]
+        keys, places = {r.key for r, _ in equal}, {match.place for _, match in equal}
+        return [
+            r for r in doubted if not traits[r.key] or r.key in keys or self._place(r) in places
+        ]
 
     def _beside(self, records: Sequence[Record], names: Collection[str]) -> Iterator[Pair]:
         """Yield these documents beside the records of lines that have their names, or none's."""
@@ -123,9 +123,10 @@ class Renames:
         base = self.base(record, self._known.bases(record))
         return place_of(base) if base and self._at(place_of(base)) else None
 
-    def _is_only_of(self, record: Record, place: Place) -> bool:
-        """Tell whether nothing that is known of a place names another document."""
-        return all(base.key in {record.key, record.path} for base in self._known.by_place[place])
+    def _is_of_another(self, record: Record, place: Place, names: Collection[str]) -> bool:
+        """Tell whether what is known of a place names another document that is there."""
+        known = {base.key for base in self._known.by_place[place]} - {record.key, record.path}
+        return any(name in names for name in known)
 
     def _is_sure(self, record: Record, match: Match) -> bool:
         """Tell whether all traits agree; or one, where nothing else can explain it.
@@ -139,16 +140,6 @@ class Renames:
             return False
         theirs = self._at(match.place)
         return theirs is not None and not all(is_changed(base, theirs) for base in match.bases)
-
-    def _closed(self, pairs: Sequence[Pair], own: dict[str, Place]) -> list[Pair]:
-        """Return the pairs that leave no record behind; those that share all traits may."""
-        kept = list(pairs)
-        while True:
-            free = {match.place for _, match in kept} | {None}
-            closed = [p for p in kept if own.get(p[0].key) in free or self.shares_all(*p)]
-            if len(closed) == len(kept):
-                return closed
-            kept = closed
 
 
 def is_alike(record: Record, theirs: RemoteRecord) -> bool:
