@@ -27,6 +27,7 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python benchmarks/folder.py
 	$(BIN)/python benchmarks/jsonl.py
 	$(BIN)/python benchmarks/publish.py
+	$(BIN)/python benchmarks/pull.py
 
 fuzz: $(VENV)/test.stamp
 	$(BIN)/python -m tests.fuzz

@@ -134,9 +134,11 @@ def created(site: Site, peer: Callable[[], float], count: int) -> float:
     return seconds
 
 
-def peak(content: Path, environment: dict[str, str]) -> tuple[float, int, int]:
-    """Publish; return the seconds, the most KiB in the largest process, and in all together."""
-    program = [sys.executable, "-m", "publisher", "publish"]
+def peak(
+    content: Path, environment: dict[str, str], arguments: Sequence[str] = ("publish",)
+) -> tuple[float, int, int]:
+    """Run `publisher`; return the seconds, the most KiB in the largest process, and in all."""
+    program = [sys.executable, "-m", "publisher", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     nothing = subprocess.DEVNULL
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The short form of benchmarks/publish.py, against the reference PDS."""
+"""The short forms of benchmarks/publish.py and pull.py, against the reference PDS."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from tests import reference_pds
 
-PROGRAM = Path(__file__).parents[1] / "benchmarks" / "publish.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def short_form(*names: str) -> str:
+def short_form(*names: str, program: str = "publish.py") -> str:
     ended = subprocess.run(
-        [sys.executable, PROGRAM, "--small", *names],
+        [sys.executable, BENCHMARKS / program, "--small", *names],
         # Only there is the PDS installed already.
         env={**os.environ, "XDG_CACHE_HOME": str(reference_pds.CACHE.parent)},
         capture_output=True,
@@ -53,3 +53,15 @@ def test_edits_cost_what_finding_nothing_costs_and_their_writes() -> None:
     assert "createSession" not in still[1]
     assert re.search(r"1 createSession, 5 putRecord", edited[1])
     assert 0 < figures["of these, login and writes"][0] < edited[0]
+
+
+def test_a_pull_stands_beside_the_bare_download_and_the_reference_verifier() -> None:
+    figures = rows(short_form("verify", "memory", program="pull.py"))
+
+    assert figures["floor: raw getRepo"][0] < figures["floor: raw getRepo and the files"][0]
+    assert (
+        figures["floor: raw getRepo and the files"][0]
+        < figures["publisher pull, proven, to files"][0]
+    )
+    assert figures["@atproto/repo: verifyRepo of the CAR"][0] > 0
+    assert len(figures) == 10
