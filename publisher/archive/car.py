@@ -85,7 +85,7 @@ class CarFile(Mapping[Cid, bytes]):
         self._rows: defaultdict[int, bytearray] = defaultdict(bytearray)
         for raw, block, begin in _sections(source):
             row = self._rows[hash(raw) & _ROWS]
-            if _find(row, raw) < 0:
+            if raw not in row:
                 row += b"\0" + raw + (begin << _SIZE_BITS | len(block)).to_bytes(_PLACE_SIZE)
 
     def __getitem__(self, cid: Cid) -> bytes:
@@ -161,16 +161,16 @@ class _Source:
     def size(self, limit: int) -> int | None:
         """Read a varint in its shortest form; None at the end of the stream."""
         self._ahead(_MAX_VARINT)
-        buffer, size = self._buffer, 0
-        for place, at in enumerate(range(self._at, min(self._at + _MAX_VARINT, len(buffer)))):
-            piece = buffer[at]
+        at = self._at
+        size, pieces = 0, self._buffer[at : at + _MAX_VARINT]
+        for place, piece in enumerate(pieces):
             size |= (piece & 127) << 7 * place
             if piece < 128:
-                self._at = at + 1
+                self._at = at + place + 1
                 return _allowed(size, limit, shortest=place == 0 or piece > 0)
-        if self._at == len(buffer):
+        if not pieces:
             return None
-        cut = len(buffer) - self._at < _MAX_VARINT
+        cut = len(pieces) < _MAX_VARINT
         raise ArchiveError("the CAR is cut short" if cut else "a size in the CAR is too large")
 
     def take(self, size: int) -> bytes:

@@ -109,7 +109,8 @@ class RightEdge:
         node = self._edge[layer]
         if not isinstance(node, Node):
             self._edge[layer] = node = Node()
-        node.hang(below)
+        if below:
+            node.hang(below)
         node.entries.append((key, value))
         node.rights.append(None)
 

@@ -26,6 +26,16 @@ _REST = re.compile(
     re.DOTALL,
 )
 
+_LINK = b"\xd8\x2a\x58\x25\x00"
+_NULL_AV = b"\xf6av" + _LINK
+_HEADS = {
+    major: [
+        bytes((major << 5 | number,)) if number < 24 else bytes((major << 5 | 24, number))
+        for number in range(256)
+    ]
+    for major in (0, 2, 4)  # a number, bytes, a list
+}
+
 RawEntry: TypeAlias = tuple[int, bytes, bytes, bytes | None]
 """What an `Entry` is, its links as the bytes of their CIDs."""
 
@@ -62,8 +72,10 @@ class Node:
 
 def key_depth(key: bytes) -> int:
     """Return a key's layer: half the zero bits that its SHA-256 begins with, rounded down."""
-    digest = int.from_bytes(hashlib.sha256(key).digest())
-    return (256 - digest.bit_length()) // 2
+    digest = hashlib.sha256(key).digest()
+    if digest[0] > 63:  # as that of three in four keys
+        return 0
+    return (256 - int.from_bytes(digest).bit_length()) // 2
 
 
 def encode_node(node: Node) -> bytes:
@@ -72,25 +84,20 @@ def encode_node(node: Node) -> bytes:
     previous = b""
     for (key, value), right in zip(node.entries, node.rights, strict=True):
         shared = _shared(previous, key)
-        parts += (b"\xa4ak", _head(2, len(key) - shared), key[shared:], b"ap", _head(0, shared))
-        parts += (b"at", _link(right), b"av", _link(value))
+        rest = key[shared:]
+        parts += (b"\xa4ak", _head(2, len(rest)), rest, b"ap", _head(0, shared), b"at")
+        parts += (_LINK, right.raw, b"av", _LINK, value.raw) if right else (_NULL_AV, value.raw)
         previous = key
-    parts += (b"al", _link(node.left))
+    parts += (b"al", _LINK, node.left.raw) if node.left else (b"al\xf6",)
     return b"".join(parts)
 
 
 def _head(major: int, number: int) -> bytes:
-    if number < 24:
-        return bytes((major << 5 | number,))
     if number < 1 << 8:
-        return bytes((major << 5 | 24, number))
+        return _HEADS[major][number]
     if number < 1 << 16:
         return bytes((major << 5 | 25,)) + number.to_bytes(2)
     return bytes((major << 5 | 26,)) + number.to_bytes(4)
-
-
-def _link(cid: Cid | None) -> bytes:
-    return b"\xd8\x2a\x58\x25\x00" + cid.raw if cid else b"\xf6"
 
 
 @dataclass(frozen=True, slots=True)

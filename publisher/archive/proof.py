@@ -58,8 +58,14 @@ def prove(car: CarFile, *, did: str, key: str | None, old: Known | None = None) 
     """
     commit = _check_commit(car.root, car.get(car.root), did=did, key=key)
     known = old if isinstance(old, Mapping) else dict(old or ())
-    items = _walk(_loader(car, known), commit.data)
-    _check_records(car, items, known)
+    items, again = Items(), RootEdge()
+    for path, raw in Walker(_loader(car, known)).walk(commit.data):
+        items.append(path, raw)
+        again.add(path, Cid(raw))
+        if raw[1] != DAG_CBOR or not car.has(raw):
+            _check_record(path.decode("ascii"), raw, known)
+    if again.finish() != commit.data:
+        raise ArchiveError("the tree isn't the one that its keys make")
     return Proven(car.root, commit, items, len(car) - car.asked, car)
 
 
@@ -87,7 +93,8 @@ def prove_record(
         return RecordProof(commit, None, None)
     cid = Cid(raw)
     block = car.blocks.get(cid)
-    _check_record(path, cid.raw, here=block is not None)
+    if raw[1] != DAG_CBOR or block is None:
+        _check_record(path, raw, {})
     return RecordProof(commit, cid, block)
 
 
@@ -120,25 +127,9 @@ def _loader(car: CarFile, known: Mapping[str, Cid]) -> Load:
     return load
 
 
-def _walk(load: Load, root: Cid) -> Items:
-    items, again = Items(), RootEdge()
-    for key, raw in Walker(load).walk(root):
-        items.append(key, raw)
-        again.add(key, Cid(raw))
-    if again.finish() != root:
-        raise ArchiveError("the tree isn't the one that its keys make")
-    return items
-
-
-def _check_records(car: CarFile, items: Items, known: Mapping[str, Cid]) -> None:
-    for key, raw in items.raw():
-        path = key.decode("ascii")
-        _check_record(path, raw, here=car.has(raw) or (path in known and known[path].raw == raw))
-
-
-def _check_record(path: str, raw: bytes, *, here: bool) -> None:
-    """Check the CID that a tree has for a record. Raises MissingBlock, ArchiveError."""
+def _check_record(path: str, raw: bytes, known: Mapping[str, Cid]) -> None:
+    """Take a record whose block isn't there if it was the same before."""
     if raw[1] != DAG_CBOR:
         raise ArchiveError(f"the record {path} is no DAG-CBOR")
-    if not here:
+    if path not in known or known[path].raw != raw:
         raise MissingBlock(Cid(raw), path)

@@ -25,12 +25,27 @@ class Walker:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._last = b""
-        self._collections: set[bytes] = set()
+        self._prefix = b""  # the collection of the last key, with its slash
 
     def walk(self, root: Cid) -> Iterator[tuple[bytes, bytes]]:
         """Yield all keys in order, with their values as the bytes of CIDs."""
         left, entries, layer = self._root(root)
-        yield from self._entries(left, entries, layer)
+        waiting: list[tuple[Iterator[RawEntry], bytes, int]] = []  # entries still to come
+        while True:
+            waiting.append((iter(entries), b"", layer))
+            child = left
+            while waiting and child is None:
+                more, key, layer = waiting.pop()
+                for shared, rest, value, child in more:
+                    key = self._next(key, shared, rest, layer)
+                    yield key, value
+                    if child:
+                        waiting.append((more, key, layer))
+                        break
+            if child is None:
+                return
+            layer -= 1
+            left, entries = self._inner(child, layer)
 
     def find(self, root: Cid, wanted: bytes) -> bytes | None:
         """Return the value of a key; None proves that the tree hasn't got it.
@@ -71,10 +86,6 @@ class Walker:
             raise ArchiveError("the tree's root has no entries")
         return None, [], 0
 
-    def _below(self, raw: bytes, layer: int) -> Iterator[tuple[bytes, bytes]]:
-        left, entries = self._inner(raw, layer)
-        yield from self._entries(left, entries, layer)
-
     def _inner(self, raw: bytes, layer: int) -> tuple[bytes | None, list[RawEntry]]:
         if layer < 0:
             raise ArchiveError("a node lies below the lowest layer")
@@ -82,18 +93,6 @@ class Walker:
         if not entries and left is None:
             raise ArchiveError("a node below the root is empty")
         return left, entries
-
-    def _entries(
-        self, left: bytes | None, entries: list[RawEntry], layer: int
-    ) -> Iterator[tuple[bytes, bytes]]:
-        if left:
-            yield from self._below(left, layer - 1)
-        key = b""
-        for shared, rest, value, right in entries:
-            key = self._next(key, shared, rest, layer)
-            yield key, value
-            if right:
-                yield from self._below(right, layer - 1)
 
     def _next(self, before: bytes, shared: int, rest: bytes, layer: int) -> bytes:
         key = join_key(before, shared, rest)
@@ -106,13 +105,14 @@ class Walker:
         return key
 
     def _check(self, key: bytes) -> None:
-        collection, slash, rkey = key.partition(b"/")
-        if collection not in self._collections:
+        if not self._prefix or not key.startswith(self._prefix):
+            collection, slash, _ = key.partition(b"/")
             if check("nsid", collection.decode("latin-1")):
                 raise ArchiveError(f"the key {key!r} doesn't begin with a collection")
-            self._collections.add(collection)
-        # anything beyond ASCII is refused by the rules of record keys
-        if not slash or len(key) > MAX_KEY or check("record-key", rkey.decode("latin-1")):
+            self._prefix = collection + slash
+        # what isn't ASCII is refused by the rules of record keys
+        rkey = key[len(self._prefix) :].decode("latin-1")
+        if self._prefix[-1:] != b"/" or len(key) > MAX_KEY or check("record-key", rkey):
             raise ArchiveError(f"the key {key!r} doesn't end in a record key")
 
     def _read(self, raw: bytes) -> tuple[bytes | None, list[RawEntry]]:
