@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,12 +22,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to answer; with `drip`, so many seconds between the bytes (of headers and body)."""
+    """What to answer; with `drip`, so many seconds between the bytes (of headers and body).
+
+    `more` comes after that, in pieces that may have no end; `unended`: so do the headers.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     drip: float = 0.0
+    more: Iterable[bytes] = ()
+    unended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +66,16 @@ def serve(answer: Callable[[Seen], Answer]) -> Iterator[LocalServer]:
             if "Transfer-Encoding" not in headers:
                 headers.setdefault("Content-Length", str(len(given.body)))
             lines = [f"HTTP/1.1 {given.status} x", *(f"{k}: {v}" for k, v in headers.items())]
-            raw = "\r\n".join([*lines, "", ""]).encode() + given.body
+            raw = (
+                "\r\n".join([*lines, "", ""][: -1 if given.unended else None]).encode() + given.body
+            )
             step = 1 if given.drip else len(raw)
             try:
                 for start in range(0, len(raw), step):
                     self.wfile.write(raw[start : start + step])
                     time.sleep(given.drip)
+                for piece in given.more:
+                    self.wfile.write(piece)
             except OSError:
                 return  # the client had enough
 

@@ -1,0 +1,1 @@
+"""The liars' catalogue: what a server, an owner or a folder may try on a pull."""

@@ -1,0 +1,120 @@
+"""A liar, and what has to come of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from publisher import data
+from publisher.commands.pull import PullReport
+from publisher.errors import PublisherError
+from tests.liars.world import World
+
+Outcome: TypeAlias = PullReport | PublisherError
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The pull ends with this error, which `says` why; `whole`: the folder is as it was."""
+
+    error: type[PublisherError]
+    says: str
+    whole: bool = True
+
+    def check(self, world: World, outcome: Outcome, before: Mapping[str, bytes]) -> None:
+        """Hold it against what came."""
+        assert isinstance(outcome, self.error), outcome
+        assert re.search(self.says, outcome.message), outcome.message
+        if self.whole:
+            assert world.files() == before
+
+
+@dataclass(frozen=True, slots=True)
+class Partly:
+    """These files are `status` ('failed', 'kept'), each with a reason; all others are there."""
+
+    files: Mapping[str, str]
+    status: str = "failed"
+
+    def check(self, world: World, outcome: Outcome, before: Mapping[str, bytes]) -> None:
+        """Hold it against what came."""
+        assert isinstance(outcome, PullReport), outcome
+        (one,) = outcome.repos
+        reasons = {file.path: file.reason for file in one.files if file.status == self.status}
+        assert reasons.keys() == self.files.keys()
+        for path, says in self.files.items():
+            assert re.search(says, reasons[path]), reasons
+        assert outcome.exit_status == 1
+        check_truth(world, except_for=self.files.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Harmless:
+    """The pull goes well: the folder holds the repo, so far `proof`."""
+
+    proof: str = "proven"
+    says: str = ""
+
+    def check(self, world: World, outcome: Outcome, before: Mapping[str, bytes]) -> None:
+        """Hold it against what came."""
+        assert isinstance(outcome, PullReport), outcome
+        (one,) = outcome.repos
+        assert (outcome.exit_status, one.proof) == (0, self.proof), outcome
+        assert re.search(self.says, one.reason), one.reason
+        check_truth(world)
+
+
+@dataclass(frozen=True, slots=True)
+class Unmoved:
+    """The pull goes well, and brings nothing: what came is what was there."""
+
+    def check(self, world: World, outcome: Outcome, before: Mapping[str, bytes]) -> None:
+        """Hold it against what came."""
+        assert isinstance(outcome, PullReport), outcome
+        assert (outcome.exit_status, outcome.repos[0].files) == (0, ())
+        assert world.files().keys() == before.keys()
+        same = {name for name in before if name != ".pull.sqlite"}
+        assert {n: world.files()[n] for n in same} == {n: before[n] for n in same}
+
+
+Expected: TypeAlias = Refused | Partly | Harmless | Unmoved
+
+
+@dataclass(frozen=True, slots=True)
+class Liar:
+    """What is arranged in a world, and what has to come of a pull.
+
+    `when`: whether an earlier pull of the same folder was honest ('again'), or there was none
+    ('first'). `limits` are constants of the product that are lowered for it, by module and name.
+    `verified`: `publisher verify` must refuse it with the same words.
+    """
+
+    name: str
+    arrange: Callable[[World], object]
+    expect: Expected
+    when: tuple[str, ...] = ("again", "first")
+    options: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    verified: bool = False
+
+
+def check_truth(world: World, *, except_for: Any = ()) -> None:
+    """Make sure that the folder holds the repo, and nothing besides but the pull's own files."""
+    files = {
+        name: content
+        for name, content in world.files().items()
+        if content != b"folder" and not name.startswith((".trash/", ".pull", "pull.json", ".aside"))
+    }
+    truth = world.truth()
+    for name in except_for:
+        files.pop(name, None)
+        truth.pop(name, None)
+    assert files.keys() == truth.keys()
+    for name, expected in truth.items():
+        content = files[name]
+        if isinstance(expected, str):
+            assert data.record_cid(data.loads(content)) == expected, name
+        else:
+            assert content == expected, name
