@@ -403,10 +403,10 @@ def _publish(paths: tuple[Path, ...], config: Path | None, format: str, **option
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["json", "jsonl", "car"]),
+    type=click.Choice(["json", "markdown", "jsonl", "car"]),
     default="json",
     show_default=True,
-    help="Files of JSON, lines of it on stdout, or one archive.",
+    help="Files of JSON or Markdown, lines of JSON on stdout, or one archive.",
 )
 @click.option(
     "--from", "lists", type=_PATH, multiple=True, metavar="FILE", help="Repos, one a line."

@@ -83,6 +83,10 @@ def _pulled(pulled: Pulled) -> Iterator[Line]:
         if file.status in {"kept", "trashed", "deleted", "failed"}:
             yield line(label(file.status), file.path)
             yield line("          ", file.reason)
+        if file.losses:
+            yield line((file.path, "name"), ("  isn't all of its record:", "doubt"))
+            for loss in file.losses:
+                yield line("          ", loss)
     words = ("new", "updated", "unchanged", "kept", "trashed", "deleted", "failed")
     yield line(
         (f"{tally(pulled.counts, words) or 'nothing'}", "good"),

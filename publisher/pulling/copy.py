@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from publisher.data import InvalidCbor, Value, decode
+from publisher.documents import DOCUMENT
 from publisher.errors import RepoRefused
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
 from publisher.pulling.proof import Known, Read, check_order, read
-from publisher.pulling.records import Done, Names, Work, json_names, write_all
+from publisher.pulling.records import (
+    Names,
+    Work,
+    json_names,
+    markdown_names,
+    named_blobs,
+    write_all,
+)
 from publisher.pulling.state import Head, Held, Proof, State, read_manifest
 from publisher.repo import Commit, Repo
 from publisher.syntax import Nsid
 
-Form = Literal["json", "jsonl", "car"]
+Form = Literal["json", "markdown", "jsonl", "car"]
 DOWNLOADS = 16
 
 
@@ -105,6 +114,8 @@ class Copy:
         self._progress = progress
         self._folder = OutputFolder(state.folder, state.files, force=options.force)
         self._files: list[PulledFile] = []
+        self._fetched: set[str] = set()
+        self._site: str | None = None
 
     def run(self) -> Pulled:
         """Bring the folder up to date. Raises ProofFailed, StateError, Repo…."""
@@ -126,7 +137,7 @@ class Copy:
         """Tell whether the repo hasn't moved, and the files are as the last pull left them."""
         if before.commit != commit or not before.complete:
             return False
-        if before.scope != self._scope.text():
+        if before.scope != self._text():
             return False
         if self._options.must_prove and before.proof != "proven":
             return False
@@ -137,15 +148,18 @@ class Copy:
         head = self._state.head
         if not head or head.proof != "proven" or head.commit.rev >= commit.rev:
             return None
-        if head.scope != self._scope.text():
+        if head.scope != self._text():
             return None
         records = self._state.records()
         complete = all(
-            (held := self._state.held.get(key)) and self._folder.has(held.path, cid)
+            (held := self._state.held.get(key)) and self._is_written(held, cid)
             for key, cid in records.items()
             if self._scope.takes(key)
         )
         return Known(head.commit.rev, records) if complete else None
+
+    def _is_written(self, held: Held, cid: str) -> bool:
+        return all(self._folder.has(path, cid) for path in held.paths)
 
     def _write(self, found: Read) -> Pulled:
         wanted = {key: cid for key, cid in found.items.items() if self._scope.takes(key)}
@@ -155,72 +169,115 @@ class Copy:
                 name="RecordNotFound",
                 remedy="correct the AT-URI",
             )
-        scope = self._scope.text()
-        head = Head(found.commit, found.proof, scope, complete=False)
+        head = Head(found.commit, found.proof, self._text(), complete=False)
         self._folder.make_root()
         if not read_manifest(self._folder.path):  # from here on, it is no folder of documents
             self._state.begin(head)
         held = dict(self._state.held)
-        complete = False
+        new = self._new(wanted, held)
+        done = False
         try:
-            self._records(found, wanted, held)
-            self._blobs(held, found.commit.rev)
-            complete = True
+            if self._options.form == "markdown":
+                self._site = self._site_of(found, new)
+                self._blobs(pair for key in new for pair in named_blobs(self._value(found, key)))
+            self._records(found, new, held)
+            self._sweep(wanted, held, found.commit.rev)
+            done = True
         finally:
-            head = replace(head, complete=complete)
+            complete = done and not any(f.status in {"kept", "failed"} for f in self._files)
             items = found.items if found.whole and found.proof == "proven" else None
+            head = replace(head, complete=complete, site=self._site or "")
             self._state.save(head, items, self._folder.files, held)
         unchanged = sum(file.status == "unchanged" for file in self._files)
         return self._report(found.commit, found.proof, found.reason, unchanged)
 
-    def _records(self, found: Read, wanted: Mapping[str, str], held: dict[str, Held]) -> None:
-        """Write the records, and take away the files of those that are gone."""
-        self._progress.stage("writing records", len(wanted))
-        names = Names({key: each.path for key, each in held.items()})
+    def _new(self, wanted: Mapping[str, str], held: Mapping[str, Held]) -> dict[str, str]:
+        """Return the records whose files aren't here as they should be."""
         new: dict[str, str] = {}
         for key, cid in wanted.items():
             known = held.get(key)
-            if known and self._folder.has(known.path, cid):
-                self._files.append(PulledFile(known.path, "unchanged", cid))
-                self._progress.advance()
+            if known and self._is_written(known, cid) and self._is_of_form(key):
+                self._files += [PulledFile(path, "unchanged", cid) for path in known.paths]
             else:
                 new[key] = cid
-        works = (
-            Work(key, cid, names.of(key, json_names(key)), found.block(key))
-            for key, cid in new.items()
+        return new
+
+    def _is_of_form(self, key: str) -> bool:
+        """Tell whether a record's files, which are here, are of the form that is wanted."""
+        head = self._state.head
+        same = head is not None and head.scope == self._text()
+        return same or not key.startswith(f"{DOCUMENT}/")
+
+    def _records(self, found: Read, new: Mapping[str, str], held: dict[str, Held]) -> None:
+        self._progress.stage("writing records", len(new))
+        works = self._works(found, new, held)
+        for done in write_all(self._folder, works, len(new), self._progress, alone=self._alone):
+            self._files += done.files
+            self._folder.files.update(done.written)
+            if done.held:
+                held[done.key] = done.held
+
+    def _works(
+        self, found: Read, new: Mapping[str, str], held: Mapping[str, Held]
+    ) -> Iterator[Work]:
+        names = Names({key: each.paths[0] for key, each in held.items()})
+        is_markdown = self._options.form == "markdown"
+        for key, cid in new.items():
+            path = names.of(key, json_names(key), ".json")
+            block = found.block(key)
+            if is_markdown and key.startswith(f"{DOCUMENT}/"):
+                markdown = names.of(key, markdown_names(key, self._value(found, key)), ".md")
+                yield Work(key, cid, block, path, markdown, self._site)
+            else:
+                yield Work(key, cid, block, path)
+
+    def _site_of(self, found: Read, keys: Iterable[str]) -> str | None:
+        """Return the site of earlier pulls, else the one that most of the documents have."""
+        head = self._state.head
+        if head and head.site and head.scope == self._text():
+            return head.site
+        sites = Counter(
+            site for key in keys if isinstance(site := self._value(found, key).get("site"), str)
         )
-        done = write_all(self._folder, works, len(new), self._progress, alone=self._alone)
-        for each in done:
-            self._take(each, held)
-        gone = [key for key in held if self._scope.takes(key) and key not in wanted]
-        self._remove([held.pop(key).path for key in gone], found.commit.rev)
+        return max(sites, key=lambda site: sites[site], default=None)
 
-    def _take(self, done: Done, held: dict[str, Held]) -> None:
-        self._files.append(done.file)
-        if done.written:
-            self._folder.files[done.file.path] = done.written
-        if done.held:
-            held[done.key] = done.held
+    def _value(self, found: Read, key: str) -> dict[str, Value]:
+        """Return a record's value; that it is none is told where it is written."""
+        try:
+            value = decode(found.block(key))
+        except InvalidCbor:
+            return {}
+        return value if isinstance(value, dict) else {}
 
-    def _blobs(self, held: Mapping[str, Held], rev: str) -> None:
-        """Fetch the blobs that aren't here, and take away those that nothing refers to."""
-        cids = sorted({cid for each in held.values() for cid in each.blobs})
-        self._progress.stage("fetching blobs", len(cids))
+    def _blobs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Fetch the blobs that aren't here: pairs of file and CID."""
+        missing = [pair for pair in dict.fromkeys(pairs) if pair[0] not in self._fetched]
+        self._fetched.update(path for path, _ in missing)
+        self._progress.stage("fetching blobs", len(missing))
         with ThreadPoolExecutor(DOWNLOADS) as pool:
-            for file in pool.map(self._blob, cids):
+            for file in pool.map(self._blob, missing):
                 self._files.append(file)
                 self._progress.advance()
-        needed = {f"blobs/{cid}" for cid in cids}
-        paths = [path for path in self._folder.files if path.startswith("blobs/")]
-        self._remove([path for path in paths if path not in needed], rev)
 
-    def _blob(self, cid: str) -> PulledFile:
-        return self._folder.put(Wanted(f"blobs/{cid}", cid, partial(self._repo.fetch_blob, cid)))
+    def _blob(self, pair: tuple[str, str]) -> PulledFile:
+        path, cid = pair
+        return self._folder.put(Wanted(path, cid, partial(self._repo.fetch_blob, cid)))
 
-    def _remove(self, paths: Iterable[str], rev: str) -> None:
+    def _sweep(self, wanted: Mapping[str, str], held: dict[str, Held], rev: str) -> None:
+        """Fetch the blobs that records need, and take away the files that none does."""
+        for key in [key for key in held if self._scope.takes(key) and key not in wanted]:
+            del held[key]
+        self._blobs(sorted({pair for each in held.values() for pair in each.blobs}))
+        needed = {path for each in held.values() for path in each.paths}
+        needed |= {path for each in held.values() for path, _ in each.blobs}
         into = None if self._options.mirror else rev
-        known = [path for path in paths if path in self._folder.files]
-        self._files += self._folder.remove(known, into=into)
+        gone = [path for path in self._folder.files if path not in needed]
+        self._files += self._folder.remove(gone, into=into)
+
+    def _text(self) -> str:
+        """Return what tells two pulls apart that leave different files."""
+        form = self._options.form
+        return self._scope.text() if form == "json" else f"{form} {self._scope.text()}"
 
     def _report(self, commit: Commit, proof: Proof, reason: str, unchanged: int) -> Pulled:
         files = [file for file in self._files if file.status != "unchanged"]

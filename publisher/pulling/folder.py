@@ -22,12 +22,16 @@ FileStatus = Literal["new", "updated", "unchanged", "kept", "trashed", "deleted"
 
 @dataclass(frozen=True, slots=True)
 class PulledFile:
-    """A file below the output folder; `kept` is the user's, `trashed` no longer in the repo."""
+    """A file below the output folder; `kept` is the user's, `trashed` no longer in the repo.
+
+    `losses` are what it doesn't say of its record, each with its field.
+    """
 
     path: str
     status: FileStatus
     cid: str
     reason: str = ""
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class OutputFolder:
         """Tell whether a file is there as it was written for the CID, by its size and time."""
         known = self.files.get(path)
         return known is not None and known.cid == cid and _is_untouched(self.path / path, known)
+
+    def content(self, path: str) -> bytes | None:
+        """Return what a file holds that was written here; None where it wasn't."""
+        return self._present(self.path / path) if path in self.files else None
 
     def put(self, wanted: Wanted) -> PulledFile:
         """Bring one file up to date. Raises StateError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,16 @@ from publisher import data
 from publisher.cores import pieces, spread
 from publisher.data import InvalidCbor, Value, blob_refs
 from publisher.documents import escape_rkey
+from publisher.export import Exported, to_markdown
+from publisher.export.names import blob_name, document_name
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
 from publisher.pulling.state import File, Held
+from publisher.repo import RemoteRecord
+from publisher.syntax import Nsid, Rkey
+
+ORIGINALS: Final = ".originals"
+"""Where records lie that Markdown doesn't hold in full, as JSON."""
 
 _PIECE: Final = 100  # records that go to a process at once
 _ALONE: Final = 2 * _PIECE
@@ -33,15 +40,40 @@ class Names:
     def __post_init__(self) -> None:
         self._used = {path.casefold(): key for key, path in self.taken.items()}
 
-    def of(self, key: str, paths: Iterable[str]) -> str:
-        """Return the name that a record has, else the first of `paths` that is free."""
-        if key in self.taken:
+    def of(self, key: str, paths: Iterable[str], suffix: str) -> str:
+        """Return the name with the suffix that a record has, else the first that is free."""
+        if self.taken.get(key, "").endswith(suffix):
             return self.taken[key]
         path = ""
         for path in paths:
             if self._used.setdefault(path.casefold(), key) == key:
                 return path
         return path
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A record that is to be written as JSON at `path`, or as Markdown at `markdown` if it can be.
+
+    `site` is that of the documents, which their files don't say.
+    """
+
+    key: str
+    cid: str
+    block: bytes
+    path: str
+    markdown: str | None = None
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a record: its files, and what is remembered of them where they were written."""
+
+    key: str
+    files: tuple[PulledFile, ...]
+    written: Mapping[str, File] = field(default_factory=dict)
+    held: Held | None = None
 
 
 def json_names(key: str) -> Iterator[str]:
@@ -51,41 +83,67 @@ def json_names(key: str) -> Iterator[str]:
     yield f"{collection}/{escape_rkey(rkey, cases=True)}.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A record that is to be written: its place in the repo and in the folder."""
-
-    key: str
-    cid: str
-    path: str
-    block: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a record: its file, and what is remembered of both where it was written."""
-
-    key: str
-    file: PulledFile
-    written: File | None = None
-    held: Held | None = None
+def markdown_names(key: str, value: Mapping[str, Value]) -> Iterator[str]:
+    """Yield where a document's Markdown may lie."""
+    rkey = key.partition("/")[2]
+    name = document_name(dict(value), rkey)
+    yield name
+    yield f"{name.removesuffix('.md')}-{escape_rkey(rkey, cases=True)}.md"
 
 
 def write(folder: OutputFolder, work: Work) -> Done:
-    """Write a record as JSON. Raises StateError."""
+    """Write a record's files. Raises StateError."""
     try:
         value = data.decode(work.block)
-        reason = "" if isinstance(value, dict) else "it is no object"
     except InvalidCbor as error:
-        value, reason = None, str(error)
-    if reason:
-        reason = f"is no record of the data model: {reason}"
-        return Done(work.key, PulledFile(work.path, "failed", work.cid, reason))
-    file = folder.put(
-        Wanted(work.path, work.cid, partial(text_of, value), partial(is_record, work.cid))
+        return _failed(work, str(error))
+    if not isinstance(value, dict):
+        return _failed(work, "it is no object")
+    made = _as_markdown(folder, work, value) if work.markdown else None
+    if work.markdown is None or made is None:
+        return _done(folder, work, [_as_json(work, work.path, value)], blob_files(value))
+    wanted = [Wanted(work.markdown, work.cid, partial(_itself, made.text))]
+    if made.losses:
+        wanted.append(_as_json(work, f"{ORIGINALS}/{work.path}", value))
+    return _done(folder, work, wanted, ((name, cid) for cid, name in made.blobs), made.losses)
+
+
+def _failed(work: Work, reason: str) -> Done:
+    reason = f"is no record of the data model: {reason}"
+    return Done(work.key, (PulledFile(work.path, "failed", work.cid, reason),))
+
+
+def _done(
+    folder: OutputFolder,
+    work: Work,
+    wanted: Sequence[Wanted],
+    blobs: Iterable[tuple[str, str]],
+    losses: tuple[str, ...] = (),
+) -> Done:
+    files = [folder.put(each) for each in wanted]
+    files[0] = replace(files[0], losses=losses)
+    paths = tuple(each.path for each in wanted)
+    written = {path: folder.files[path] for path in paths if path in folder.files}
+    return Done(work.key, tuple(files), written, Held(paths, tuple(blobs)))
+
+
+def _as_json(work: Work, path: str, value: Value) -> Wanted:
+    return Wanted(path, work.cid, partial(text_of, value), partial(is_record, work.cid))
+
+
+def _as_markdown(folder: OutputFolder, work: Work, value: dict[str, Value]) -> Exported | None:
+    collection, _, rkey = work.key.partition("/")
+    record = RemoteRecord(Nsid(collection), Rkey(rkey), work.cid, value)
+    names = {cid: path for path, cid in named_blobs(value)}
+    return to_markdown(
+        record,
+        blob=lambda cid: folder.content(names[cid]) if cid in names else None,
+        site=work.site,
     )
-    written = folder.files.get(work.path)
-    return Done(work.key, file, written, Held(work.path, blobs_of(value)))
+
+
+def _itself(content: bytes) -> bytes:
+    return content
 
 
 def write_all(
@@ -120,9 +178,15 @@ def text_of(value: Value) -> bytes:
     return data.dumps(value).encode()
 
 
-def blobs_of(value: Value) -> tuple[str, ...]:
-    """Return the CIDs of the blobs that a record refers to, each once."""
-    return tuple(dict.fromkeys(str(blob.cid) for blob in blob_refs(value)))
+def blob_files(value: Value) -> tuple[tuple[str, str], ...]:
+    """Return the files of the blobs that a record refers to, by CID alone, with the CIDs."""
+    return tuple(dict.fromkeys((f"blobs/{b.cid}", str(b.cid)) for b in blob_refs(value)))
+
+
+def named_blobs(value: Value) -> tuple[tuple[str, str], ...]:
+    """Return the files of blobs as Markdown names them: with the suffix of their types."""
+    found = ((blob_name(str(b.cid), b.mime_type), str(b.cid)) for b in blob_refs(value))
+    return tuple(dict.fromkeys(found))
 
 
 def is_record(cid: str, content: bytes) -> bool:

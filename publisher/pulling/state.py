@@ -29,9 +29,9 @@ _HOLD: Final = ".pull.lock"
 _VERSION: Final = 1
 _SCHEMA: Final = (
     "CREATE TABLE head (did TEXT NOT NULL, cid TEXT NOT NULL, rev TEXT NOT NULL,"
-    " proof TEXT NOT NULL, scope TEXT NOT NULL, complete INTEGER NOT NULL)",
+    " proof TEXT NOT NULL, scope TEXT NOT NULL, complete INTEGER NOT NULL, site TEXT NOT NULL)",
     "CREATE TABLE record (key TEXT PRIMARY KEY, cid TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE held (key TEXT PRIMARY KEY, path TEXT NOT NULL, blobs TEXT NOT NULL)"
+    "CREATE TABLE held (key TEXT PRIMARY KEY, paths TEXT NOT NULL, blobs TEXT NOT NULL)"
     " WITHOUT ROWID",
     "CREATE TABLE file (path TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL,"
     " mtime INTEGER NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID",
@@ -59,12 +59,16 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The commit that a folder stands at. `scope` is what was asked for, as text."""
+    """The commit that a folder stands at.
+
+    `scope` is what was asked for, as text; `site` that of documents whose files don't name it.
+    """
 
     commit: Commit
     proof: Proof
     scope: str
     complete: bool
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,14 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Where a record's file is, and the blobs that the record refers to."""
+    """The files of a record, the first its own, and those of its blobs with their CIDs."""
 
-    path: str
-    blobs: tuple[str, ...]
+    paths: tuple[str, ...]
+    blobs: tuple[tuple[str, str], ...]
 
     def columns(self) -> tuple[object, ...]:
         """Return what the table has of it."""
-        return self.path, json.dumps(self.blobs)
+        return json.dumps(self.paths), json.dumps(self.blobs)
 
 
 _Row: TypeAlias = File | Held
@@ -175,10 +179,10 @@ class State:
                 self._move(database, records)
             database.execute("DELETE FROM head")
             database.execute(
-                "INSERT INTO head VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO head VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(self._did, head.commit.cid, head.commit.rev),
-                    *(head.proof, head.scope, head.complete),
+                    *(head.proof, head.scope, head.complete, head.site),
                 ),
             )
         self.head, self.files, self.held = head, dict(files), dict(held)
@@ -196,14 +200,14 @@ class State:
             rows = database.execute("SELECT * FROM head").fetchall()
             if not rows or rows[0][0] != self._did:
                 raise sqlite3.DatabaseError("it is that of another repo")
-            _, cid, rev, proof, scope, complete = rows[0]
-            self.head = Head(Commit(cid, rev), proof, scope, bool(complete))
+            _, cid, rev, proof, scope, complete, site = rows[0]
+            self.head = Head(Commit(cid, rev), proof, scope, bool(complete), site)
             self.files = {
                 path: File(*rest) for path, *rest in database.execute("SELECT * FROM file")
             }
             self.held = {
-                key: Held(path, tuple(json.loads(blobs)))
-                for key, path, blobs in database.execute("SELECT * FROM held")
+                key: Held(tuple(json.loads(paths)), tuple(map(tuple, json.loads(blobs))))
+                for key, paths, blobs in database.execute("SELECT * FROM held")
             }
         except (sqlite3.Error, ValueError, TypeError):
             self._begin_anew()
