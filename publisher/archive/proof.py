@@ -49,21 +49,21 @@ def prove(car: CarFile, *, did: str, key: str | None, old: Known | None = None) 
     """Prove the repo that a CAR holds; `key` is the did:key that must have signed.
 
     With `old`, the CAR may leave out what hasn't changed since, as getRepo does with `since`: nodes
-    of the older tree, and the records that are under the same keys. What comes out is proven all
-    the same, by the new root. Without a key the signature stays unchecked: only that the blocks
+    of the older tree, and records that were the same under the same keys. What comes out is proven
+    all the same, by the new root. Without a key the signature stays unchecked: only that the blocks
     belong together is proven then. Records are not decoded.
 
     10,000 records take about 0.15 s with the reading of the CAR, a million 20 s and 200 MB.
     Raises MissingBlock when the CAR is partial, InvalidSignature, and ArchiveError for the rest.
     """
     commit = _check_commit(car.root, car.get(car.root), did=did, key=key)
-    known = old if isinstance(old, Mapping) else dict(old or ())
+    known = dict(old) if old is not None and not isinstance(old, Mapping) else old
     items, again = Items(), RootEdge()
     for path, raw in Walker(_loader(car, known)).walk(commit.data):
         items.append(path, raw)
         again.add(path, Cid(raw))
         if raw[1] != DAG_CBOR or not car.has(raw):
-            _check_record(path.decode("ascii"), raw, known)
+            _check_record(path.decode("ascii"), raw, known or {})
     if again.finish() != commit.data:
         raise ArchiveError("the tree isn't the one that its keys make")
     return Proven(car.root, commit, items, len(car) - car.asked, car)
@@ -115,8 +115,8 @@ def _check_commit(root: Cid, block: bytes | None, *, did: str, key: str | None) 
     return commit
 
 
-def _loader(car: CarFile, known: Mapping[str, Cid]) -> Load:
-    if not known:
+def _loader(car: CarFile, known: Mapping[str, Cid] | None) -> Load:
+    if known is None:
         return car.read
     nodes = build_tree(sorted(known.items())).nodes
 
