@@ -52,7 +52,15 @@ def _markpub(content: dict[str, Value], body: Body) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def _wordpress(content: dict[str, Value], body: Body) -> str | None:
+    """Return HTML as Markdown; what parses it is loaded with the first."""
+    from publisher.export.html import wordpress
+
+    return wordpress(content, body)
+
+
 _DECODERS: dict[str, Callable[[dict[str, Value], Body], str | None]] = {
     MARKDOWN: _markpub,
     "pub.leaflet.content": leaflet,
+    "org.wordpress.html": _wordpress,
 }

@@ -50,7 +50,11 @@ def _escaped(found: re.Match[str]) -> str:
 
 def line_as_markdown(line: str) -> str:
     """Return what `inline` made as a line of its own, which begins no block."""
-    line = _EDGE.sub(lambda found: f"&#{ord(found[0])};", line)
+    return beginning_no_block(_EDGE.sub(lambda found: f"&#{ord(found[0])};", line))
+
+
+def beginning_no_block(line: str) -> str:
+    """Return a line, or a part of one, that is no heading, list, quote or rule."""
     if _LINE_START.match(line):
         line = f"\\{line}"
     line = _NUMBERED.sub(r"\1\\\2", line, count=1) if _NUMBERED.match(line) else line
