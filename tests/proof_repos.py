@@ -25,7 +25,13 @@ from publisher.syntax import Did, tid
 
 KEY: Final = ec.derive_private_key(7, ec.SECP256K1())
 P256: Final = ec.derive_private_key(9, ec.SECP256R1())
-DID: Final = did_key(KEY.public_key())
+
+
+def did_of(key: ec.EllipticCurvePrivateKey) -> Did:
+    return did_key(key.public_key())
+
+
+DID: Final = did_of(KEY)
 REV: Final = tid(1_750_000_000_000_000 << 10)
 
 # collections of which one is the beginning of another sort differently with their slash
@@ -82,6 +88,16 @@ def make(state: Mapping[str, int], key: ec.EllipticCurvePrivateKey = KEY, did: D
     block = commit.encode()
     records = {cid_of(block_of(number)): block_of(number) for number in state.values()}
     return Made(commit, cid_of(block), {cid_of(block): block, **tree.nodes, **records})
+
+
+def unchanged(
+    old: Mapping[str, int],
+    new: Mapping[str, int],
+    key: ec.EllipticCurvePrivateKey = KEY,
+) -> set[Cid]:
+    """Return the blocks that may be left out: all of the older repo, but for records that moved."""
+    moved = {cid_of(block_of(number)) for path, number in new.items() if old.get(path) != number}
+    return make(old, key, did_of(key)).blocks.keys() - moved
 
 
 def proven(

@@ -44,6 +44,7 @@ from tests.proof_repos import (
     paths,
     proven,
     states,
+    unchanged,
 )
 
 State = dict[str, int]
@@ -138,12 +139,6 @@ def test_verifying_is_proving(state: State) -> None:
 
 
 # --- what is new since
-
-
-def unchanged(old: State, new: State) -> set[Cid]:
-    """Return the blocks that may be left out: all of the older repo, but for records that moved."""
-    moved = {cid_of(block_of(number)) for path, number in new.items() if old.get(path) != number}
-    return make(old).blocks.keys() - moved
 
 
 @given(states, changes)
