@@ -142,7 +142,7 @@ missing      c.md
 invalid      d.md
   error   /title  has 5,001 bytes  [too-long]
           → shorten it by 1
-1 equal, 3 different in alice.example at rev 3lzzzzzzzzz22""",
+1 equal, 3 different in alice.example at rev 3lzzzzzzzzz22, proven""",
     ),
     (
         AccountReport("login", "alice.example", "did:plc:x", "https://pds.example", "keyring"),

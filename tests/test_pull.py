@@ -378,6 +378,17 @@ def test_check_names_each_field_that_differs_and_writes_nothing(site: Site) -> N
     assert (sorted(site.root.rglob("*")), site.repo().head()) == before
 
 
+def test_check_is_proven_and_shows_how_fields_differ(site: Site) -> None:
+    site.write_json("b.json", path="/b", title="“Eins”")
+
+    report = compare(site)
+
+    (item,) = (item for item in report.items if item.path == "b.json")
+    (difference,) = item.differences
+    assert (report.proof, difference.field) == ("proven", "title")
+    assert ("+", "“Eins”") in difference.lines
+
+
 def test_check_names_a_record_whose_document_is_gone(site: Site) -> None:
     (site.content / "b.json").unlink()
 

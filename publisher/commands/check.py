@@ -21,6 +21,7 @@ from publisher.plan import (
     Conflict,
     Create,
     Delete,
+    Difference,
     Forget,
     Keep,
     Orphan,
@@ -28,24 +29,32 @@ from publisher.plan import (
     RemoteDeleted,
     Unchanged,
     Update,
+    differences,
     plan,
 )
 from publisher.progress import Progress
+from publisher.pulling.proof import read, snapshot
+from publisher.pulling.state import Proof
+from publisher.record import Record
 from publisher.repo import RemoteRecord, Repo
 from publisher.spool import whole
 
-Difference = Literal["equal", "differs", "missing", "extra", "invalid", "blob-missing"]
+Verdict = Literal["equal", "differs", "missing", "extra", "invalid", "blob-missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A document beside its record: `fields` are those that differ."""
+    """A document beside its record: `fields` are those that differ.
+
+    `differences` lead from the record to the document.
+    """
 
     path: str
-    status: Difference
+    status: Verdict
     uri: str | None = None
     fields: tuple[str, ...] = ()
     reason: str = ""
+    differences: tuple[Difference, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -57,6 +66,7 @@ class CheckReport:
     did: str
     rev: str
     items: tuple[Compared, ...]
+    proof: Proof = "proven"
 
     @property
     def exit_status(self) -> int:
@@ -80,22 +90,24 @@ def _compare(
     records = [file.record for file in checked if file.record]
     known = lock.load(config.root) if config.settings.state == "lock" else lock.Lock()
     entries = known.entries if known.did == repo.did else {}
+    collections = sorted({record.collection for record in records} | {DOCUMENT})
     progress.stage("reading the repo", 1)
-    snapshot = repo.read(sorted({record.collection for record in records} | {DOCUMENT}))
-    blobs = repo.blobs() if any(record.blobs for record in records) else set()
-    progress.advance()
-    actions = plan(
-        repo.did,
-        records,
-        snapshot.records,
-        state_of(checked, Memory(known, entries), snapshot),
-        formerly=config.settings.formerly,
-    )
-    items = [_invalid(file) for file in checked if file.status == "invalid"]
-    items += [
-        _item(action, repo.did, blobs) for action in actions if not isinstance(action, Forget)
-    ]
-    return CheckReport(repo.name, repo.did, snapshot.commit.rev, tuple(items))
+    with read(repo, collections, None, must_prove=False) as found:
+        there = snapshot(found, collections)
+        blobs = repo.blobs() if any(record.blobs for record in records) else set()
+        progress.advance()
+        actions = plan(
+            repo.did,
+            records,
+            there.records,
+            state_of(checked, Memory(known, entries), there),
+            formerly=config.settings.formerly,
+        )
+        items = [_invalid(file) for file in checked if file.status == "invalid"]
+        items += [
+            _item(action, repo.did, blobs) for action in actions if not isinstance(action, Forget)
+        ]
+    return CheckReport(repo.name, repo.did, found.commit.rev, tuple(items), found.proof)
 
 
 def _invalid(file: Checked) -> Compared:
@@ -117,12 +129,21 @@ def _item(action: Action, did: str, blobs: set[str]) -> Compared:
             return Compared(record.path, "missing", uri, reason=action.reason)
         case Unchanged(theirs=theirs):
             return _with_blobs(record.path, uri, theirs, blobs)
-        case Update() | Adopt() | RemoteChanged() | Conflict():
-            return Compared(record.path, "differs", uri, action.changed)
+        case Update(theirs=theirs) | Adopt(theirs=theirs) | RemoteChanged(theirs=theirs):
+            return _differing(record, uri, action.changed, theirs)
+        case Conflict(theirs=theirs):
+            return _differing(record, uri, action.changed, theirs)
         case Keep():
             return Compared(record.path, "differs", uri)
         case _:
             assert_never(action)
+
+
+def _differing(
+    record: Record, uri: str | None, fields: tuple[str, ...], theirs: RemoteRecord | None
+) -> Compared:
+    shown = differences(whole(theirs.value), record.merged(theirs.value)) if theirs else ()
+    return Compared(record.path, "differs", uri, fields, differences=shown)
 
 
 def _with_blobs(path: str, uri: str | None, theirs: RemoteRecord, blobs: set[str]) -> Compared:

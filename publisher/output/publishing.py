@@ -84,10 +84,11 @@ def _item(item: Item) -> Iterator[Line]:
     for finding in item.findings:
         yield from of_finding(finding)
     for difference in item.differences:
-        yield from _difference(difference)
+        yield from of_difference(difference)
 
 
-def _difference(difference: Difference) -> Iterator[Line]:
+def of_difference(difference: Difference) -> Iterator[Line]:
+    """Yield the lines of a field that differs."""
     yield line(_INDENT, (difference.field, "place"))
     for kind, text in difference.lines:
         yield line(_INDENT, (f"{kind} {text}", _STYLES.get(kind, "faint")))

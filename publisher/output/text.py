@@ -25,7 +25,7 @@ from publisher.output.lines import (
     tally,
     validation,
 )
-from publisher.output.publishing import publishing
+from publisher.output.publishing import of_difference, publishing
 from publisher.pulling.copy import Pulled
 
 Report: TypeAlias = (
@@ -125,14 +125,18 @@ def _check(report: CheckReport) -> Iterator[Line]:
     different = len(report.items) - equal
     style = "bad" if different else "good"
     text = f"{equal:,} equal, {different:,} different" if different else f"{equal:,} equal"
-    yield line((text, style), f" in {report.repo} at rev {report.rev}")
+    yield line((text, style), f" in {report.repo} at rev {report.rev}, {report.proof}")
 
 
 def _compared(item: Compared) -> Iterator[Line]:
     rkey = (f"  {item.uri.rpartition('/')[2]}", "faint") if item.uri else ""
     yield line(label(item.status, 13), item.path, rkey)
+    shown = {difference.field for difference in item.differences}
     for field in item.fields:
-        yield line("             ", (field, "place"))
+        if field not in shown:
+            yield line("             ", (field, "place"))
+    for difference in item.differences:
+        yield from of_difference(difference)
     if item.reason:
         yield line("             ", item.reason)
     for finding in item.findings:

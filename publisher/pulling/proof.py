@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, Final
 
 from publisher.archive import ArchiveError, CarFile, InvalidSignature, MissingBlock, Proven, prove
-from publisher.data import Cid
+from publisher.data import Cid, InvalidCbor, Value, decode
 from publisher.errors import IdentityError, ProofFailed, RepoRefused, RepoUnavailable
 from publisher.pulling.state import Proof
-from publisher.repo import Commit, Repo
-from publisher.spool import block_of
-from publisher.syntax import Nsid
+from publisher.repo import Commit, RemoteRecord, Repo, Snapshot
+from publisher.spool import StoredValue, block_of
+from publisher.syntax import Nsid, Rkey
 
 FETCHES: Final = 3
 """How often a torn archive is fetched: the reference PDS reads without a snapshot."""
@@ -142,6 +143,37 @@ def _unproven(repo: Repo, reason: str) -> ProofFailed:
         f"{repo.name} isn't proven: {reason}",
         remedy="nothing was written; try again, and don't trust the server if it stays so",
     )
+
+
+def snapshot(found: Read, collections: Container[Nsid]) -> Snapshot:
+    """Return the records of some collections, as long as what was read is at hand."""
+    records: dict[Nsid, dict[Rkey, RemoteRecord]] = {}
+    unreadable: dict[tuple[Nsid, Rkey], str] = {}
+    for path, cid in found.items.items():
+        collection, rkey = _place(path)
+        if collection not in collections:
+            continue
+        held = records.setdefault(collection, {})
+        try:
+            value = _decoded(found, path)
+        except InvalidCbor as error:
+            unreadable[collection, rkey] = f"is no record of the data model: {error}"
+        else:
+            stored = StoredValue(partial(_decoded, found, path), value)
+            held[rkey] = RemoteRecord(collection, rkey, cid, stored)
+    return Snapshot(found.commit, records, unreadable)
+
+
+def _place(path: str) -> tuple[Nsid, Rkey]:
+    collection, _, rkey = path.partition("/")
+    return Nsid(collection), Rkey(rkey)
+
+
+def _decoded(found: Read, path: str) -> dict[str, Value]:
+    value = decode(found.block(path))
+    if not isinstance(value, dict):
+        raise InvalidCbor("it is no object")
+    return value
 
 
 def check_order(repo: Repo, commit: Commit, last: Commit | None) -> None:
