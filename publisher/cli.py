@@ -399,6 +399,7 @@ def _publish(paths: tuple[Path, ...], config: Path | None, format: str, **option
 @click.option(
     "--collection", multiple=True, metavar="NSID", help="Only this collection; repeatable."
 )
+@click.option("--publication", metavar="AT-URI", help="A publication with its documents.")
 @click.option("--force", is_flag=True, help="Replace files that were changed here.")
 @click.option(
     "--as",
@@ -422,6 +423,7 @@ def pull(
     repos: tuple[str, ...],
     out: Path | None,
     collection: tuple[str, ...],
+    publication: str | None,
     form: Any,
     lists: tuple[Path, ...],
     force: bool,
@@ -444,7 +446,8 @@ def pull(
     Example:
       publisher pull alice.example --collection site.standard.document --out backup
     """
-    if check and (repos or lists or collection or force or mirror or require or out or pds or plc):
+    given = (repos, lists, collection, publication, force, mirror, require, out, pds, plc)
+    if check and any(given):
         raise click.UsageError("--check compares publisher.toml's repo; it takes no other option")
     if check:
         from publisher.commands.check import check as compare
@@ -456,9 +459,14 @@ def pull(
 
     chosen = tuple(_nsid(name) for name in collection)
     names = repos + tuple(name for path in lists for name in pulling.listed(path))
-    selections = [
-        pulling.select(target.name, target, chosen) for target in _targets(names, pds, plc, config)
-    ]
+    if publication and (chosen or len(names) > 1):
+        raise click.UsageError("--publication takes one REPO at most, and no --collection")
+    if publication and not names:
+        names = (publication,)
+    targets = _targets(names, pds, plc, config)
+    selections = [pulling.select(target.name, target, chosen) for target in targets]
+    if publication:
+        selections = [pulling.with_publication(selections[0], publication)]
     folder = out or Path("pulled")
     emit = sys.stdout.buffer.write
     options = copying.PullOptions(force, mirror, require == "proven", form, emit)

@@ -10,7 +10,7 @@ import pytest
 
 from publisher import data
 from publisher.commands.check import CheckReport, check
-from publisher.commands.pull import Selection, pull, select
+from publisher.commands.pull import Selection, pull, select, with_publication
 from publisher.commands.repos import Target
 from publisher.documents import DOCUMENT
 from publisher.errors import ConfigError, RepoRefused, RepoUnavailable, StateError
@@ -300,6 +300,31 @@ def test_only_the_collections_asked_for_come(site: Site, out: Path) -> None:
     )
 
     assert statuses(report.repos[0]) == {"com.example.thing/self.json": "new"}
+
+
+def test_a_publication_comes_with_its_documents_and_no_others(site: Site, out: Path) -> None:
+    did, kind = site.repo().did, Nsid("site.standard.publication")
+    uri = f"at://{did}/{kind}/3lwafzkjqm25s"
+    for name in ("3lwafzkjqm25s", "3lwafzkjqm25t"):
+        odd_record(site, kind, name)
+    repo = site.repo()
+    value: dict[str, data.Value] = {"$type": DOCUMENT, "site": uri, "title": "Mine"}
+    write = CreateWrite(DOCUMENT, Rkey("3lwafzkjqm25v"), value)
+    repo.apply([write], swap_commit=repo.head().cid)
+    wanted = with_publication(Selection(Target("folder:repo", root=site.root)), uri)
+
+    report = pull([wanted], out, PullOptions(), Silent())
+
+    expected = {f"{kind}/3lwafzkjqm25s.json": "new", f"{DOCUMENT}/3lwafzkjqm25v.json": "new"}
+    assert statuses(report.repos[0]) == expected
+    again = pull([wanted], out, PullOptions(), Silent())
+    assert (statuses(again.repos[0]), again.repos[0].unchanged) == ({}, 2)
+
+
+@pytest.mark.parametrize("name", ["alice", f"at://did:web:a.b/{DOCUMENT}/x", "at://did:web:a.b"])
+def test_what_is_no_publication_is_an_error(name: str) -> None:
+    with pytest.raises(ConfigError):
+        with_publication(Selection(Target("")), name)
 
 
 def test_one_record_comes_by_its_rkey_and_a_wrong_one_is_an_error(site: Site, out: Path) -> None:

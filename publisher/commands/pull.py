@@ -13,7 +13,7 @@ from publisher.errors import ConfigError, PublisherError, StateError
 from publisher.files import writing
 from publisher.pace import Pace
 from publisher.progress import Progress, Silent
-from publisher.pulling.copy import Copy, Pulled, PullOptions, Scope
+from publisher.pulling.copy import PUBLICATION, Copy, Pulled, PullOptions, Scope, value_of
 from publisher.pulling.folder import FileStatus, PulledFile
 from publisher.pulling.proof import read
 from publisher.pulling.state import State, one_pull, read_manifest
@@ -21,6 +21,7 @@ from publisher.pulling.whole import lines, save_archive
 from publisher.repo import Repo
 from publisher.syntax import Nsid
 
+_PUBLICATION = f"write at://DID/{PUBLICATION}/rkey"
 REPOS = 4
 """How many repos are pulled at the same time."""
 
@@ -75,6 +76,17 @@ def select(name: str, template: Target, collections: Sequence[Nsid]) -> Selectio
             f"{name!r} {reason}", remedy="write a handle, a DID, an AT-URI or folder:PATH"
         )
     return Selection(target, Scope(tuple(collections)))
+
+
+def with_publication(selection: Selection, name: str) -> Selection:
+    """Narrow a selection down to the publication of an AT-URI. Raises ConfigError."""
+    try:
+        uri = syntax.AtUri.parse(name)
+    except syntax.InvalidSyntax as error:
+        raise ConfigError(f"{name} {error}", remedy=_PUBLICATION) from error
+    if uri.collection != PUBLICATION or uri.rkey is None:
+        raise ConfigError(f"{name} names no publication", remedy=_PUBLICATION)
+    return replace(selection, scope=Scope.of_publication(uri.rkey))
 
 
 def listed(path: Path) -> list[str]:
@@ -156,7 +168,12 @@ def _pull(
 
 def _lines(repo: Repo, selection: Selection, options: PullOptions) -> Pulled:
     with read(repo, selection.scope.collections, None, must_prove=options.must_prove) as found:
-        keys = [key for key in found.items if selection.scope.takes(key)]
+        scope = selection.scope
+        keys = [
+            key
+            for key in found.items
+            if scope.takes(key) and scope.takes_value(key, value_of(found, key), repo.did)
+        ]
         for line in lines(found, keys, repo.did):
             options.emit(line)
         files = tuple(PulledFile(key, "new", found.items[key]) for key in keys)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from publisher.data import InvalidCbor, Value, decode
 from publisher.documents import DOCUMENT
@@ -26,18 +26,28 @@ from publisher.pulling.records import (
 )
 from publisher.pulling.state import Head, Held, Proof, State, read_manifest
 from publisher.repo import Commit, Repo
-from publisher.syntax import Nsid
+from publisher.syntax import Did, Nsid
 
+PUBLICATION: Final = Nsid("site.standard.publication")
 Form = Literal["json", "markdown", "jsonl", "car"]
 DOWNLOADS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is wanted of a repo: `rkey` of the one collection, some collections, or everything."""
+    """What is wanted of a repo: `rkey` of the one collection, some collections, or everything.
+
+    With `publication`, the rkey of one: its record, and the documents whose site it is.
+    """
 
     collections: tuple[Nsid, ...] = ()
     rkey: str | None = None
+    publication: str | None = None
+
+    @classmethod
+    def of_publication(cls, rkey: str) -> Scope:
+        """Return the scope of a publication."""
+        return cls((PUBLICATION, DOCUMENT), publication=rkey)
 
     @property
     def whole(self) -> bool:
@@ -47,11 +57,19 @@ class Scope:
     def takes(self, key: str) -> bool:
         """Tell whether the record 'collection/rkey' is wanted."""
         collection, _, rkey = key.partition("/")
+        if self.publication and collection == PUBLICATION:
+            return rkey == self.publication
         return (self.whole or collection in self.collections) and self.rkey in {None, rkey}
+
+    def takes_value(self, key: str, value: Mapping[str, Value], did: Did) -> bool:
+        """Tell whether a record that `takes` took is wanted by what it holds."""
+        if self.publication is None or not key.startswith(f"{DOCUMENT}/"):
+            return True
+        return value.get("site") == f"at://{did}/{PUBLICATION}/{self.publication}"
 
     def text(self) -> str:
         """Return what tells two selections apart."""
-        return " ".join([*sorted(self.collections), self.rkey or ""])
+        return " ".join([*sorted(self.collections), self.rkey or self.publication or ""])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +166,7 @@ class Copy:
         head = self._state.head
         if not head or head.proof != "proven" or head.commit.rev >= commit.rev:
             return None
-        if head.scope != self._text():
+        if head.scope != self._text() or self._scope.publication:
             return None
         records = self._state.records()
         complete = all(
@@ -162,7 +180,7 @@ class Copy:
         return all(self._folder.has(path, cid) for path in held.paths)
 
     def _write(self, found: Read) -> Pulled:
-        wanted = {key: cid for key, cid in found.items.items() if self._scope.takes(key)}
+        wanted = {key: cid for key, cid in found.items.items() if self._takes(found, key)}
         if not wanted and self._scope.rkey:
             raise RepoRefused(
                 f"{self._repo.name} has no record {self._scope.collections[0]}/{self._scope.rkey}",
@@ -179,7 +197,7 @@ class Copy:
         try:
             if self._options.form == "markdown":
                 self._site = self._site_of(found, new)
-                self._blobs(pair for key in new for pair in named_blobs(self._value(found, key)))
+                self._blobs(pair for key in new for pair in named_blobs(value_of(found, key)))
             self._records(found, new, held)
             self._sweep(wanted, held, found.commit.rev)
             done = True
@@ -190,6 +208,13 @@ class Copy:
             self._state.save(head, items, self._folder.files, held)
         unchanged = sum(file.status == "unchanged" for file in self._files)
         return self._report(found.commit, found.proof, found.reason, unchanged)
+
+    def _takes(self, found: Read, key: str) -> bool:
+        if not self._scope.takes(key):
+            return False
+        if self._scope.publication is None:
+            return True
+        return self._scope.takes_value(key, value_of(found, key), self._repo.did)
 
     def _new(self, wanted: Mapping[str, str], held: Mapping[str, Held]) -> dict[str, str]:
         """Return the records whose files aren't here as they should be."""
@@ -226,7 +251,7 @@ class Copy:
             path = names.of(key, json_names(key), ".json")
             block = found.block(key)
             if is_markdown and key.startswith(f"{DOCUMENT}/"):
-                markdown = names.of(key, markdown_names(key, self._value(found, key)), ".md")
+                markdown = names.of(key, markdown_names(key, value_of(found, key)), ".md")
                 yield Work(key, cid, block, path, markdown, self._site)
             else:
                 yield Work(key, cid, block, path)
@@ -237,17 +262,9 @@ class Copy:
         if head and head.site and head.scope == self._text():
             return head.site
         sites = Counter(
-            site for key in keys if isinstance(site := self._value(found, key).get("site"), str)
+            site for key in keys if isinstance(site := value_of(found, key).get("site"), str)
         )
         return max(sites, key=lambda site: sites[site], default=None)
-
-    def _value(self, found: Read, key: str) -> dict[str, Value]:
-        """Return a record's value; that it is none is told where it is written."""
-        try:
-            value = decode(found.block(key))
-        except InvalidCbor:
-            return {}
-        return value if isinstance(value, dict) else {}
 
     def _blobs(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Fetch the blobs that aren't here: pairs of file and CID."""
@@ -292,3 +309,12 @@ class Copy:
             proof,
             reason,
         )
+
+
+def value_of(found: Read, key: str) -> dict[str, Value]:
+    """Return a record's value; nothing where it is none: that is told where it is written."""
+    try:
+        value = decode(found.block(key))
+    except InvalidCbor:
+        return {}
+    return value if isinstance(value, dict) else {}

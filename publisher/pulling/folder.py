@@ -8,8 +8,9 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from publisher.errors import RepoRefused, StateError
 from publisher.files import writing
@@ -17,6 +18,10 @@ from publisher.pulling.state import File
 
 TRASH: Final = ".trash"
 _LONGEST_NAME: Final = 255  # bytes, on the usual file systems
+_NO_FILE: Final = "no file"
+_Present: TypeAlias = bytes | Literal["no file"] | None
+"""What a file holds, that it is no file but a link or a folder, or that nothing is there."""
+
 FileStatus = Literal["new", "updated", "unchanged", "kept", "trashed", "deleted", "failed"]
 
 
@@ -73,34 +78,41 @@ class OutputFolder:
 
     def content(self, path: str) -> bytes | None:
         """Return what a file holds that was written here; None where it wasn't."""
-        return self._present(self.path / path) if path in self.files else None
+        present = self._present(self.path / path) if path in self.files else None
+        return present if isinstance(present, bytes) else None
 
     def put(self, wanted: Wanted) -> PulledFile:
         """Bring one file up to date. Raises StateError."""
         path, cid = wanted.path, wanted.cid
         target = self.path / path
-        if len(target.name.encode()) > _LONGEST_NAME:
-            return PulledFile(path, "failed", cid, "its record key is too long for a file name")
+        if too_long := [part for part in path.split("/") if len(part.encode()) > _LONGEST_NAME]:
+            what = "record key" if path.endswith(too_long[0]) else "collection"
+            return PulledFile(path, "failed", cid, f"its {what} is too long for a file name")
         if self.has(path, cid):
             return PulledFile(path, "unchanged", cid)
         self._make(target.parent)
-        present = self._present(target)
         try:
-            if present is None:
-                return self._write(target, wanted, wanted.content(), "new")
-            known = self.files.get(path)
+            return self._put(target, wanted, self._present(target))
+        except RepoRefused as error:
+            return PulledFile(path, "failed", cid, error.message)
+
+    def _put(self, target: Path, wanted: Wanted, present: _Present) -> PulledFile:
+        content: bytes | None = None
+        if present is None:
+            return self._write(target, wanted, wanted.content(), "new")
+        if isinstance(present, bytes):
+            known = self.files.get(wanted.path)
             if known and hashlib.sha256(present).digest() == known.digest:
-                if known.cid == cid:
+                if known.cid == wanted.cid:
                     return self._keep(target, wanted, present)
                 return self._write(target, wanted, wanted.content(), "updated")
             if wanted.same(present) or (content := wanted.content()) == present:
                 return self._keep(target, wanted, present)
-        except RepoRefused as error:
-            return PulledFile(path, "failed", cid, error.message)
         if self.force:
+            content = wanted.content() if content is None else content
             return self._write(target, wanted, content, "updated")
         reason = "was changed here since it was pulled; --force replaces it"
-        return PulledFile(path, "kept", cid, reason)
+        return PulledFile(wanted.path, "kept", wanted.cid, reason)
 
     def remove(self, paths: Iterable[str], *, into: str | None) -> list[PulledFile]:
         """Take away files of earlier pulls: into a folder of the trash, or for good.
@@ -114,7 +126,7 @@ class OutputFolder:
             present = self._present(target) if self._is_inside(target.parent) else None
             if present is None:
                 self.files.pop(path)
-            elif hashlib.sha256(present).digest() != known.digest:
+            elif present == _NO_FILE or hashlib.sha256(present).digest() != known.digest:
                 reason = "is no longer in the repo, but was changed here"
                 done.append(PulledFile(path, "kept", known.cid, reason))
             else:
@@ -141,7 +153,7 @@ class OutputFolder:
         temporary = target.with_name(f".{os.getpid()}-{threading.get_ident()}.pull")
         with writing(target):
             try:
-                with temporary.open("wb", buffering=0) as file:
+                with _opened(temporary) as file:
                     left = memoryview(content)
                     while left:
                         left = left[file.write(left) :]
@@ -162,11 +174,11 @@ class OutputFolder:
             self.files[wanted.path] = File(wanted.cid, seen.st_size, seen.st_mtime_ns, digest)
         return PulledFile(wanted.path, "unchanged", wanted.cid)
 
-    def _present(self, target: Path) -> bytes | None:
-        """Return what a file holds, b'' for what is no file, None where nothing is."""
+    def _present(self, target: Path) -> _Present:
+        """Return what a file holds, None where nothing is."""
         try:
             if not stat.S_ISREG(target.lstat().st_mode):
-                return b""
+                return _NO_FILE
             return target.read_bytes()
         except FileNotFoundError:
             return None
@@ -177,16 +189,25 @@ class OutputFolder:
         """Make a folder, which must not lead elsewhere. Raises StateError."""
         if folder in self._made:
             return
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        if not self._is_inside(folder):
+        if not self._is_inside(folder):  # before: nothing may be made where it leads
             raise StateError(
                 f"{folder} leads out of {self.path}", remedy="remove the symbolic link there"
             )
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._made.add(folder)
 
     def _is_inside(self, folder: Path) -> bool:
         return folder.resolve().is_relative_to(self._real)
+
+
+def _opened(temporary: Path) -> FileIO:
+    """Begin a file; what lies there, a link even, is removed and not written into."""
+    try:
+        return temporary.open("xb", buffering=0)
+    except FileExistsError:
+        temporary.unlink()
+        return temporary.open("xb", buffering=0)
 
 
 def _is_untouched(path: Path, known: File) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +20,8 @@ from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
 from publisher.pulling.state import File, Held
 from publisher.repo import RemoteRecord
 from publisher.syntax import Nsid, Rkey
+
+_AMBIGUOUS: Final = re.compile(rb"\$link|\$bytes")  # JSON says links and bytes with them
 
 ORIGINALS: Final = ".originals"
 """Where records lie that Markdown doesn't hold in full, as JSON."""
@@ -81,6 +84,7 @@ def json_names(key: str) -> Iterator[str]:
     collection, _, rkey = key.partition("/")
     yield f"{collection}/{escape_rkey(rkey)}.json"
     yield f"{collection}/{escape_rkey(rkey, cases=True)}.json"
+    yield f"{collection}/{''.join(f'%{ord(c):02X}' for c in rkey)}.json"  # 'a' beside 'A'
 
 
 def markdown_names(key: str, value: Mapping[str, Value]) -> Iterator[str]:
@@ -99,6 +103,8 @@ def write(folder: OutputFolder, work: Work) -> Done:
         return _failed(work, str(error))
     if not isinstance(value, dict):
         return _failed(work, "it is no object")
+    if _AMBIGUOUS.search(work.block) and not is_record(work.cid, text_of(value)):
+        return _failed(work, "a $link or $bytes in it is none")
     made = _as_markdown(folder, work, value) if work.markdown else None
     if work.markdown is None or made is None:
         return _done(folder, work, [_as_json(work, work.path, value)], blob_files(value))

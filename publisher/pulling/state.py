@@ -146,7 +146,11 @@ class State:
         self.head: Head | None = None
         self.files: dict[str, File] = {}
         self.held: dict[str, Held] = {}
-        if self._path.is_file():
+        if self._path.is_dir() and not self._path.is_symlink():
+            raise StateError(f"{self._path} is a folder", remedy="remove it")
+        if self._path.is_symlink():  # what it leads to isn't ours to write
+            self._begin_anew()
+        elif self._path.is_file():
             self._load()
 
     @property
