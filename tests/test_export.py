@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from publisher.data import RAW, Cid, Value, record_cid
+from publisher.data import RAW, Cid, Value, loads, record_cid
 from publisher.documents import DOCUMENT, Context, Source, read
+from publisher.documents.front_matter import split
 from publisher.documents.text import plain_text
 from publisher.export import Exported, to_markdown
 from publisher.export.escape import text_as_markdown
+from publisher.export.head import front_matter
+from publisher.export.names import document_name
 from publisher.record import build
 from publisher.repo import RemoteRecord
 from publisher.syntax import Nsid, Rkey
 
+GOLDEN = Path(__file__).resolve().parent / "golden" / "export"
+REFERENCE = os.environ.get("PUBLISHER_TEST_REFERENCE", "")
 RKEY = Rkey("3mabcabcabc2a")
 SITE = "https://example.com"
 DATE = "2026-02-05T16:32:10.000Z"
@@ -40,6 +49,10 @@ def remote(value: dict[str, Value]) -> RemoteRecord:
 def blob(content: bytes, mime_type: str) -> dict[str, Value]:
     cid = Cid.of(content, RAW)
     return {"$type": "blob", "ref": cid, "mimeType": mime_type, "size": len(content)}
+
+
+def cid_of(held: dict[str, Value]) -> str:
+    return str(held["ref"])
 
 
 def no_blob(cid: str) -> bytes | None:
@@ -72,7 +85,7 @@ def test_every_field_has_its_line() -> None:
         "content": markpub("# Hello\n\nSome *text*."),
     }
     found = to_markdown(remote(value), blob=having(PNG), site=SITE)
-    name = f"{cover['ref']}.png"
+    name = f"{cid_of(cover)}.png"
     assert found == Exported(
         f"""\
 ---
@@ -94,7 +107,7 @@ Some *text*.
 """.encode(),
         "on-boats.md",
         (),
-        ((str(cover["ref"]), name),),
+        ((cid_of(cover), name),),
     )
 
 
@@ -119,3 +132,253 @@ def test_the_file_on_a_disk_is_the_record_again(tmp_path: Path) -> None:
 @example("_a_ b_c __d__ &amp; <e> !")
 def test_plain_text_is_the_same_plain_text_as_markdown(text: str) -> None:
     assert plain_text(text_as_markdown(text)) == text
+
+
+@pytest.mark.parametrize("name", ["leaflet", "markpub", "plain", "wordpress"])
+def test_the_golden_files_hold(name: str) -> None:
+    value = loads((GOLDEN / f"{name}.json").read_text("utf-8"))
+    assert isinstance(value, dict)
+    found = to_markdown(remote(value), blob=having(PNG), site=SITE)
+    assert found is not None
+    written = GOLDEN / f"{name}.md", GOLDEN / f"{name}.losses.txt"
+    losses = "".join(f"{each}\n" for each in (found.name, *found.losses))
+    assert found.text.decode() == written[0].read_text("utf-8")
+    assert losses == written[1].read_text("utf-8")
+
+
+@pytest.mark.skipif(not REFERENCE, reason="PUBLISHER_TEST_REFERENCE isn't set")
+def test_a_real_record_comes_back_but_for_the_cover_that_is_not_there() -> None:
+    value = loads((Path(REFERENCE) / "seeds" / "dawn-document.json").read_bytes())
+    assert isinstance(value, dict)
+    site = str(value["site"])
+    found = to_markdown(remote(value), blob=no_blob, site=site, with_content=False)
+    assert found is not None
+    cid = "bafkreig5sdej6mouyykvueow5wu25iqmea5426zx54wk3k3sryt627mi2i"
+    assert found.losses == (f"coverImage: the blob {cid} can't be had",)
+    assert found.blobs == ((cid, f"{cid}.webp"),)
+    assert "\\_spate of attacks\\_" in found.text.decode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {**VALUE, "$type": "site.standard.publication"},
+        {name: item for name, item in VALUE.items() if name != "title"},
+        {**VALUE, "title": "  "},
+        {**VALUE, "title": 5},
+        {name: item for name, item in VALUE.items() if name != "publishedAt"},
+        {**VALUE, "publishedAt": "2026-02-05"},
+        {**VALUE, "content": {"$type": "app.offprint.content"}},
+        {**VALUE, "content": {"$type": "app.offprint.content"}, "textContent": " \n"},
+        {**VALUE, "content": {"$type": "pub.leaflet.content", "pages": "none"}},
+        {**VALUE, "content": "text"},
+    ],
+)
+def test_what_makes_no_document_is_no_file(value: dict[str, Value]) -> None:
+    assert to_markdown(remote(value), blob=no_blob, site=SITE) is None
+
+
+KEPT = "publishing the file leaves the record's content as it is"
+
+
+@pytest.mark.parametrize(
+    ("fields", "losses"),
+    [
+        ({}, []),
+        ({"content": markpub("Hello"), "textContent": "Hello"}, []),
+        ({"title": " On boats"}, ["title: ' On boats' comes back as 'On boats'"]),
+        ({"description": ""}, ["description: isn't in the file"]),
+        ({"description": 5}, ["description: isn't in the file"]),
+        ({"tags": []}, ["tags: isn't in the file"]),
+        ({"tags": ["a", 5]}, ["tags: ['a', 5] comes back as ['a']"]),
+        (
+            {"publishedAt": "2026-02-05T17:32:10+01:00"},
+            [f"publishedAt: '2026-02-05T17:32:10+01:00' comes back as '{DATE}'"],
+        ),
+        (
+            {"updatedAt": "2026-02-05T16:32:10Z"},
+            [f"updatedAt: '2026-02-05T16:32:10Z' comes back as '{DATE}'"],
+        ),
+        (
+            {"updatedAt": "yesterday"},
+            [
+                "updatedAt: updated is 'yesterday', no date like 2026-02-05 or"
+                " 2026-02-05T16:32:10+01:00, and the file isn't published so",
+                "updatedAt: isn't in the file",
+            ],
+        ),
+        (
+            {"path": "on-boats"},
+            ["path: path 'on-boats' has no leading slash, and the file isn't published so"],
+        ),
+        ({"path": None}, ["path: None comes back as '/2026-02-05-on-boats'"]),
+        (
+            {"site": "https://example.org"},
+            ["site: 'https://example.org' comes back as 'https://example.com'"],
+        ),
+        (
+            {"labels": True, "links": {"a": 1}},
+            [
+                "labels: Markdown has no place for it; publishing the file leaves it as it is",
+                "links: Markdown has no place for it; publishing the file leaves it as it is",
+            ],
+        ),
+        ({"coverImage": "boat.png"}, ["coverImage: isn't in the file"]),
+        (
+            {"textContent": "Hello"},
+            ["content: the record has none, but the file makes one"],
+        ),
+        (
+            {"content": markpub("*Hello*"), "textContent": "*Hello*"},
+            ["textContent: '*Hello*' comes back as 'Hello'"],
+        ),
+        (
+            {
+                "content": markpub("Hello", flavor="commonmark", extensions=["LaTeX"]),
+                "textContent": "Hello",
+            },
+            [
+                "content.extensions: isn't in the file",
+                "content.flavor: 'commonmark' comes back as 'gfm'",
+            ],
+        ),
+        (
+            {
+                "content": {"$type": "at.markpub.markdown", "flavor": "gfm", "text": "Hello"},
+                "textContent": "Hello",
+            },
+            [
+                "content.text: 'Hello' comes back as"
+                " {'$type': 'at.markpub.text', 'markdown': 'Hello'}"
+            ],
+        ),
+        (
+            {"content": markpub("\n\nHello\r\nyou\n"), "textContent": "Hello you"},
+            ["content.text.markdown: '\\n\\nHello\\r\\nyou\\n' comes back as 'Hello\\nyou'"],
+        ),
+        (
+            {"content": {"$type": "app.offprint.content"}, "textContent": "Hello"},
+            [f"content: app.offprint.content isn't written, only its plain text; {KEPT}"],
+        ),
+        (
+            {"content": {"$type": "pub.leaflet.content", "pages": []}},
+            [f"content: pub.leaflet.content is written as Markdown; {KEPT}"],
+        ),
+    ],
+)
+def test_what_would_be_lost_is_told(fields: dict[str, Value], losses: list[str]) -> None:
+    assert list(exported(VALUE | fields).losses) == losses
+
+
+def test_without_content_a_record_of_plain_text_comes_back() -> None:
+    value = VALUE | {"textContent": "# One\ntwo\n\n\n  <three>"}
+    assert exported(value, content=False).losses == ()
+
+
+@pytest.mark.parametrize(
+    ("cover", "content", "loss"),
+    [
+        (blob(PNG, "image/png"), None, "coverImage: the blob {cid} can't be had"),
+        (
+            blob(PNG, "image/webp"),
+            PNG,
+            "coverImage.mimeType: 'image/webp' comes back as 'image/png'",
+        ),
+        (
+            blob(b"<svg/>", "image/svg+xml"),
+            b"<svg/>",
+            "coverImage: the cover {cid}.svg is no image that readers show, and the file isn't"
+            " published so",
+        ),
+    ],
+)
+def test_a_cover_that_would_be_another_is_told(
+    cover: dict[str, Value], content: bytes | None, loss: str
+) -> None:
+    found = to_markdown(remote(VALUE | {"coverImage": cover}), blob=lambda _: content, site=SITE)
+    assert found is not None
+    assert found.losses == (loss.format(cid=cid_of(cover)),)
+    assert f"cover: {cid_of(cover)}." in found.text.decode()
+
+
+@pytest.mark.parametrize(
+    ("held", "text", "losses"),
+    [
+        (b"# All of it", "# All of it", ["content.text.textBlob: isn't in the file"]),
+        (None, "# A part", ["content.text.textBlob: its blob can't be had"]),
+        (b"\xff", "# A part", ["content.text.textBlob: its blob isn't UTF-8"]),
+    ],
+)
+def test_text_in_a_blob_counts_more_than_a_part_of_it(
+    held: bytes | None, text: str, losses: list[str]
+) -> None:
+    content = markpub("# A part")
+    content["text"] = {
+        "$type": "at.markpub.text",
+        "markdown": "# A part",
+        "textBlob": blob(b"#", "text/markdown"),
+    }
+    found = to_markdown(remote(VALUE | {"content": content}), blob=lambda _: held, site=SITE)
+    assert found is not None
+    assert found.text.decode().endswith(f"\n---\n\n{text}\n")
+    assert set(losses) <= set(found.losses)
+    assert found.blobs == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"path": "/essays/on-boats"}, "on-boats.md"),
+        ({"path": "/essays/on-boats/"}, "on-boats.md"),
+        ({"path": "/essays/On-Boats.html"}, "On-Boats.md"),
+        ({"path": "/%E4%B8%AD%E6%96%87"}, "中文.md"),
+        ({"path": "/a%2Fb%5Cc%3Ad%00%E2%80%AEe"}, "b-c-de.md"),
+        ({"path": "/cafe\u0301"}, "café.md"),
+        ({"path": "/con"}, "page-con.md"),
+        ({"path": "/COM1.x"}, "page-COM1.x.md"),
+        ({"path": "/_index"}, "page-_index.md"),
+        ({"path": "/.hidden. "}, "hidden.md"),
+        ({"path": "/%FF%FF"}, "2026-02-05-on-boats.md"),
+        ({"path": "/"}, "2026-02-05-on-boats.md"),
+        ({"path": None}, "2026-02-05-on-boats.md"),
+        ({"path": None, "title": "../..\\ A: <b>\u202e\n?"}, "2026-02-05-a-b.md"),
+        ({"path": None, "title": "?"}, f"{RKEY}.md"),
+        ({"path": "/" + "ü" * 200}, f"{'ü' * 60}.md"),
+    ],
+)
+def test_the_name_is_one_that_every_system_takes(fields: dict[str, Value], name: str) -> None:
+    assert exported(VALUE | fields).name == name
+
+
+@given(st.text(), st.text())
+def test_no_name_leads_elsewhere(path: str, title: str) -> None:
+    name = document_name({"path": f"/{path}", "title": title, "publishedAt": DATE}, RKEY)
+    assert not set(name) & set('<>:"/\\|?*')
+    assert all(unicodedata.category(c)[0] not in "CZ" for c in name)
+    assert len(name.encode()) <= 123
+    assert name[0] not in ".~ "
+    assert name.rpartition(".md")[0][-1:] not in {"", ".", " "}
+
+
+@given(st.dictionaries(st.sampled_from(["title", "date", "tags"]), st.text() | st.lists(st.text())))
+@example({"title": "\u202e\ufeff\x00\x85\u2028'\"\n: #"})
+@example(
+    {"title": "12e4", "tags": ["y", "0o7", "~", "null", "2026-02-05", "1:30", "=", "<<", "*a"]}
+)
+@example({"date": "2026-02-05T16:32:10.000Z"})
+@example({"title": "\U0001f469\u200d\U0001f680"})
+def test_front_matter_is_read_as_it_was_written(fields: dict[str, Value]) -> None:
+    text = front_matter(fields)
+    parts = split(text)
+    assert parts is not None
+    assert parts.head == fields
+    assert not re.search(
+        "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", text
+    )
+
+
+def test_a_date_is_a_date_to_every_reader_of_yaml_and_words_are_not_quoted() -> None:
+    fields: dict[str, Value] = {"title": "On boats", "date": DATE, "description": DATE}
+    assert (
+        front_matter(fields) == f'---\ntitle: On boats\ndate: {DATE}\ndescription: "{DATE}"\n---\n'
+    )

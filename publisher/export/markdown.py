@@ -30,7 +30,8 @@ _HEAD: Final = {
     "tags": "tags",
 }
 """Fields of the record, each with its name in front matter."""
-_MOST: Final = 80  # characters of a value in a message
+_FIELDS: Final = {name: field for field, name in _HEAD.items()}
+_MOST: Final = 100  # characters of a value in a message
 
 
 class _Absent(Enum):
@@ -103,6 +104,7 @@ def to_markdown(
 def _file(value: dict[str, Value], rkey: Rkey, text: str, cover: str | None = None) -> str:
     named = {name: value.get(field) for field, name in _HEAD.items()}
     head = front_matter({**named, "cover": cover, "path": value.get("path"), "rkey": rkey})
+    text = text.strip("\n")  # which no reader takes for text
     return f"{head}\n{text}\n" if text else head
 
 
@@ -114,7 +116,8 @@ def _read(text: str, name: str, body: Body, *, with_content: bool) -> Document |
     for finding in reading.findings:
         if finding.pointer in {"/title", "/date"}:
             return None
-        body.lose(f"{finding.pointer[1:]}: {finding.message}, and the file isn't published so")
+        field = _FIELDS.get(finding.pointer[1:], finding.pointer[1:])
+        body.lose(f"{field}: {finding.message}, and the file isn't published so")
     return reading.document
 
 
@@ -154,7 +157,20 @@ def _differences(place: str, held: Held, back: Held) -> Iterator[str]:
     elif back is _ABSENT:
         yield f"{place}: isn't in the file"
     elif not _same(held, back):
-        yield f"{place}: {_short(held)} comes back as {_short(back)}"
+        yield f"{place}: {_change(held, back)}"
+
+
+def _change(held: Value, back: Value) -> str:
+    """Say how a value would change; controls and marks of direction are escaped by `repr`."""
+    before, after = repr(held), repr(back)
+    if max(len(before), len(after)) <= _MOST:
+        return f"{before} comes back as {after}"
+    if isinstance(held, str) and isinstance(back, str):
+        pairs = enumerate(zip(held, back, strict=False), start=1)
+        shorter = min(len(held), len(back)) + 1
+        at = next((at for at, (one, other) in pairs if one != other), shorter)
+        return f"comes back otherwise from character {at:,} on"
+    return "comes back otherwise"
 
 
 def _same(held: Value, back: Value) -> bool:
@@ -163,9 +179,3 @@ def _same(held: Value, back: Value) -> bool:
         return data.encode(held) == data.encode(back)
     except InvalidCbor:
         return False
-
-
-def _short(value: Held) -> str:
-    """Return a value for a message; controls and marks of direction are escaped by `repr`."""
-    text = repr(value)
-    return text if len(text) <= _MOST else "other text" if isinstance(value, str) else "another"

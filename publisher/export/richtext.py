@@ -108,7 +108,9 @@ class RichText:
             address = next((a for a in addresses if isinstance(a, str) and is_safe(a)), None)
             if address is not None:
                 return _LINK, f"at://{address}" if kind == "didMention" else address
-        elif kind in _KINDS and kind != "note":
+            self._body.lose("content: a link without an address that can be followed")
+            return None
+        if kind in _KINDS and kind != "note":
             if "color" in feature:
                 self._body.lose("content: the colour of a highlight")
             return _KINDS.index(kind), ""
