@@ -154,12 +154,15 @@ def _pull(
             return _lines(repo, selection, options)
         if options.form == "car":
             return _archive(repo, selection, out / f"{name}.car")
+        commit = repo.head()  # before a folder is made for what isn't there
         with one_pull(folder, waits=pace is not None):
             _check_owner(folder, repo)
             state = State(folder, repo.did)
             try:
                 alone = pace is not None  # beside other threads no process can be forked
-                return Copy(repo, selection.scope, state, options, progress, alone=alone).run()
+                return Copy(repo, selection.scope, state, options, progress, alone=alone).run(
+                    commit
+                )
             finally:
                 state.close()
     finally:

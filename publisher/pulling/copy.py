@@ -135,10 +135,12 @@ class Copy:
         self._fetched: set[str] = set()
         self._site: str | None = None
 
-    def run(self) -> Pulled:
-        """Bring the folder up to date. Raises ProofFailed, StateError, Repo…."""
+    def run(self, commit: Commit) -> Pulled:
+        """Bring the folder up to the repo's head, `commit`, or a later one.
+
+        Raises ProofFailed, StateError, Repo….
+        """
         self._progress.stage(f"reading {self._repo.name}", 1)
-        commit = self._repo.head()
         before = self._state.head
         check_order(self._repo, commit, before.commit if before else None)
         if before and self._is_as_before(before, commit):
