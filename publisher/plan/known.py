@@ -17,6 +17,7 @@ class Known:
         self._entries = state.entries
         self._by_path = {entry.path: entry for entry in state.entries.values()}
         self._intents: dict[str, list[LockEntry]] = {}
+        self._bases: dict[tuple[str, str], tuple[LockEntry, ...]] = {}
         self.by_place: dict[Place, list[LockEntry]] = {}
         for intent in state.intents:
             self._intents.setdefault(intent.key, []).append(intent)
@@ -29,6 +30,12 @@ class Known:
 
     def bases(self, record: Record) -> tuple[LockEntry, ...]:
         """Return what is known of a document by its key or its path, the lock's line first."""
+        name = record.key, record.path
+        if name not in self._bases:
+            self._bases[name] = self._found(record)
+        return self._bases[name]
+
+    def _found(self, record: Record) -> tuple[LockEntry, ...]:
         names = (record.key,) if record.key == record.path else (record.key, record.path)
         known = [
             entry
