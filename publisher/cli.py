@@ -258,12 +258,21 @@ def _deciding(function: Function) -> Function:
     return function
 
 
+_migrating = click.option(
+    "--migrate-from",
+    metavar="DID",
+    help="The documents are what was pulled from this repo: what they say of its records, they say"
+    " of this one's.",
+)
+
+
 @cli.command()
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
 @click.option(
     "-n", "--dry-run", is_flag=True, help="Say what would be written, field by field, and stop."
 )
 @_deciding
+@_migrating
 @click.option(
     "--allow",
     type=click.Choice(list(_GUARDS)),
@@ -283,6 +292,7 @@ def publish(
     paths: tuple[Path, ...],
     dry_run: bool,
     allow: tuple[str, ...],
+    migrate_from: str | None,
     read_back: bool,
     max_wait: float,
     config: Path | None,
@@ -306,6 +316,7 @@ def publish(
         dry_run=dry_run,
         differences=dry_run,
         allow=frozenset(allow),
+        migrate_from=migrate_from,
         read_back=read_back,
         max_wait=max_wait,
         **wishes,
@@ -315,8 +326,15 @@ def publish(
 @cli.command()
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
 @_deciding
+@_migrating
 @_common
-def status(paths: tuple[Path, ...], config: Path | None, format: str, **wishes: bool) -> None:
+def status(
+    paths: tuple[Path, ...],
+    migrate_from: str | None,
+    config: Path | None,
+    format: str,
+    **wishes: bool,
+) -> None:
     """Say what a publish would do, and what it would cost.
 
     Nothing is written, and no login is needed.
@@ -325,13 +343,16 @@ def status(paths: tuple[Path, ...], config: Path | None, format: str, **wishes: 
     Example:
       publisher status --prune
     """
-    _publish(paths, config, format, dry_run=True, **wishes)
+    _publish(paths, config, format, dry_run=True, migrate_from=migrate_from, **wishes)
 
 
 @cli.command()
 @click.argument("paths", nargs=-1, type=_PATH, metavar="[PATH]...")
+@_migrating
 @_common
-def diff(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
+def diff(
+    paths: tuple[Path, ...], migrate_from: str | None, config: Path | None, format: str
+) -> None:
     """Show how documents and their records differ, field by field.
 
     From the record to the document, conflicts too: '-' is in the repo, '+' is here. Nothing is
@@ -343,7 +364,7 @@ def diff(paths: tuple[Path, ...], config: Path | None, format: str) -> None:
     """
     from publisher.commands.publish import compare as run
 
-    _finish(lambda bar: run(_config(config, paths), paths, bar), format)
+    _finish(lambda bar: run(_config(config, paths), paths, bar, migrate_from=migrate_from), format)
 
 
 @cli.command()

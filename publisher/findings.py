@@ -85,6 +85,7 @@ _FAULTS = {
     "union-type": Code("error", "an object in a union has no `$type`, or one that isn't listed"),
     "union-name": Code("warning", "a `$type` in an open union is no lexicon's name"),
     "lexicon-unknown": Code("warning", "no lexicon of the collection is here, so nobody can say"),
+    "reference-cid": Code("warning", "a reference's `cid` isn't that of the record here"),
     # Lexicon files
     "lexicon-form": Code("error", "a lexicon file isn't one"),
     "ref-dangling": Code("error", "a lexicon refers to one that isn't there"),

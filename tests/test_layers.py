@@ -22,7 +22,7 @@ LAYERS = (
     {"lexicon", "repo", "spool"},
     {"documents"},
     {"record"},
-    {"export", "plan", "quality"},
+    {"export", "migration", "plan", "quality"},
     {"apply", "archive", "backups", "config", "credentials", "lock", "mirror"},
     {"transport"},
     {"identity"},

@@ -18,10 +18,12 @@ from publisher.commands.restore import BackupsReport, RestoreReport, Version
 from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
+from publisher.migration import Moving
 from publisher.output import escape, render, to_json
 from publisher.output.text import Report
 from publisher.pulling.copy import Pulled
 from publisher.pulling.folder import PulledFile
+from publisher.syntax import Did
 
 TOO_LONG = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1")
 ODD = Finding("", "no-record", "has no $type", "warning", "add $type")
@@ -88,6 +90,17 @@ invalid   f.md
         PublishReport("repo", "", dry_run=True, items=(Item("a.md", "create"),)),
         0,
         "create    a.md\n1 create in repo (nothing was written)",
+    ),
+    (
+        PublishReport("repo", "", dry_run=True, items=(), migration=Moving(Did("did:plc:x"), 0)),
+        0,
+        "nothing to do in repo (nothing was written)",
+    ),
+    (
+        PublishReport("repo", "", dry_run=False, items=(), migration=Moving(Did("did:plc:x"), 1)),
+        0,
+        "nothing to do in repo\n"
+        "1 reference to records of did:plc:x that aren't in this folder stays",
     ),
     (
         PullReport(
@@ -272,6 +285,7 @@ def test_json_names_each_field_as_the_types_do() -> None:
         "commits": 0,
         "cost": None,
         "wait": None,
+        "migration": None,
         "error": {"message": "no answer", "remedy": "try again"},
         "counts": {"pending": 1},
         "exit_status": 2,

@@ -11,6 +11,7 @@ from publisher.apply import Outcome
 from publisher.commands.judge import Checked
 from publisher.errors import PublisherError
 from publisher.findings import Finding
+from publisher.migration import Moving
 from publisher.plan import (
     Action,
     Adopt,
@@ -87,6 +88,7 @@ class PublishReport:
     commits: int = 0
     cost: Cost | None = None
     wait: str | None = None
+    migration: Moving | None = None
     error: PublisherError | None = None
 
     @property

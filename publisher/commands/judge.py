@@ -17,6 +17,7 @@ from publisher.findings import RULES, Finding, has_errors
 from publisher.lexicon import Catalog, Verdict, readers
 from publisher.lexicon.catalog import Profile
 from publisher.lexicon.load import Loaded
+from publisher.migration import Migration
 from publisher.record import MAX_BYTES, Record, build
 from publisher.spool import whole
 from publisher.syntax import Nsid
@@ -96,7 +97,8 @@ class Judge:
     `advice`: the rules of docs/rules.md are held; without it only those that the config raises to
     errors, which stop a document wherever it is read. `now` is what the future begins after.
     `with_cids`: the CID of every good record is computed. `select` and `ignore` are finding codes:
-    with `select`, only these count; those of `ignore` don't.
+    with `select`, only these count; those of `ignore` don't. With `migration`, documents are judged
+    as they are in the new repo.
     """
 
     config: Config
@@ -108,6 +110,7 @@ class Judge:
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
     now: datetime = _NO_FUTURE
+    migration: Migration | None = None
 
     def file(self, source: Source, context: Context) -> Checked:
         """Judge a document; its findings have their line and column."""
@@ -169,6 +172,9 @@ class Judge:
         if document is None:
             status: Status = "draft" if reading.draft else "skipped"
             return self._checked(source.path, source.key, status, None, findings)
+        if self.migration and not has_errors(findings):
+            document, staying = self.migration.document(document)
+            findings += staying
         record, site_findings = build(document, self.config.settings.site)
         rkey = _rkey(record, self.catalog)
         verdict = self._verdict(record.value, record.collection, rkey)

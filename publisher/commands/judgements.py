@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from publisher.commands.judge import Checked, Claims, Judge, Status
-from publisher.config import Config
 from publisher.data import Cid, InvalidCid, Value
 from publisher.documents import Blob, Context, Source, is_still_found
 from publisher.documents.model import MARKDOWN_OWNED
@@ -54,7 +53,7 @@ class Judgements:
     def __init__(self, judge: Judge, state: Path, published: Iterable[LockEntry]) -> None:
         self._judge = judge
         self._path = state / FILE_NAME
-        self._basis = _basis(judge.config)
+        self._basis = _basis(judge)
         self._rows = self._read({entry.path: entry.cid for entry in published})
         self._gone = set(self._rows)
         self._new: Sequence[Checked] = ()
@@ -206,9 +205,12 @@ def _is_same(blob: Blob, source: Source, context: Context) -> bool:
         return False
 
 
-def _basis(config: Config) -> bytes:
+def _basis(judge: Judge) -> bytes:
     """Return a hash of all that a judgement depends on beside the document."""
+    config = judge.config
     seen = hashlib.sha256(repr((sys.version, config.root, config.settings)).encode())
+    if judge.migration:
+        seen.update(repr(judge.migration.basis()).encode())
     programs = [spec.origin for name in _PARSERS if (spec := find_spec(name)) and spec.origin]
     own = (*sorted(_PACKAGE.rglob("*.py")), *sorted(bundled("lexicons").rglob("*.json")))
     for path in (*own, *map(Path, programs)):

@@ -14,11 +14,14 @@ from publisher.commands.items import Item, PublishReport, Reporter, invalid, ord
 from publisher.commands.judge import Checked, Judge
 from publisher.commands.judgements import Judgements
 from publisher.commands.memory import recall, remember
-from publisher.commands.repos import Prompt, configured, open_to_write
+from publisher.commands.migrating import migration, repos
+from publisher.commands.repos import Prompt, Target, configured, open_to_write
 from publisher.commands.rounds import Confirm, Gone, Options, Run, rounds
 from publisher.config import Config
+from publisher.documents import Context, Source
 from publisher.errors import CredentialError, PublisherError, SourceError
 from publisher.lock import Journal
+from publisher.migration import Moving
 from publisher.plan import LockEntry, in_words, seconds_at_limits
 from publisher.progress import Progress
 from publisher.repo import Repo
@@ -38,9 +41,10 @@ def publish(
     """
     target = configured(config)
     entries = lock.load(config.root).entries if config.settings.state == "lock" else {}
-    judge = Judge(config, load_catalog(config))
+    found = _found(config, entries)
+    judge, moving = _judge(config, options, target, found)
     known = Judgements(judge, config.root / lock.FOLDER_NAME, entries.values())
-    checked = _collected(judge, entries, known, progress)
+    checked = collect(judge, found, progress, known)
     selected = _selected(config, checked, entries, options.paths)
     if options.dry_run and target.folder is not None and not target.folder.exists():
         return _first_publish(target.name, checked, selected)
@@ -55,31 +59,41 @@ def publish(
             report = _execute(run, confirm, progress)
             if journal:
                 known.keep()
-            return report
+            return replace(report, migration=moving)
     finally:
         repo.close()
 
 
-def compare(config: Config, paths: tuple[Path, ...], progress: Progress) -> PublishReport:
+def compare(
+    config: Config, paths: tuple[Path, ...], progress: Progress, *, migrate_from: str | None = None
+) -> PublishReport:
     """Return the documents whose records differ, each with its differences; nothing is written."""
-    options = Options(paths, dry_run=True, differences=True)
+    options = Options(paths, dry_run=True, differences=True, migrate_from=migrate_from)
     report = publish(config, options, lambda _: None, progress)
     items = tuple(item for item in report.items if item.differences)
     return replace(report, items=items, cost=None)
 
 
-def _collected(
-    judge: Judge, entries: Mapping[str, LockEntry], known: Judgements, progress: Progress
-) -> list[Checked]:
-    """Read all documents; that there are none is a guard's business where there were some."""
-    config = judge.config
+def _found(config: Config, entries: Mapping[str, LockEntry]) -> list[tuple[Source, Context]]:
+    """Return all documents; that there are none is a guard's business where there were some."""
     try:
-        found = sources(config, [])
+        return sources(config, [])
     except SourceError:
         if not entries or not config.documents.is_dir():
             raise
         return []
-    return collect(judge, found, progress, known)
+
+
+def _judge(
+    config: Config, options: Options, target: Target, found: Sequence[tuple[Source, Context]]
+) -> tuple[Judge, Moving | None]:
+    """Return by what the documents are judged: for a migration, the repo's DID is found out now."""
+    catalog = load_catalog(config)
+    if options.migrate_from is None:
+        return Judge(config, catalog), None
+    dids = repos(config, target, options.migrate_from, create=not options.dry_run)
+    moves, moving = migration(config, dids, found)
+    return Judge(config, catalog, migration=moves), moving
 
 
 def _selected(
@@ -188,5 +202,5 @@ def _report(run: Run, error: PublisherError | None) -> PublishReport:
         run.outcome.commits,
         run.cost,
         in_words(seconds_at_limits(counted)) if counted else None,
-        error,
+        error=error,
     )

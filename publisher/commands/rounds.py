@@ -38,6 +38,7 @@ from publisher.plan import (
     resolve,
 )
 from publisher.progress import Progress
+from publisher.quality import PUBLICATION
 from publisher.repo import Repo, Snapshot
 from publisher.syntax import Nsid
 
@@ -65,6 +66,7 @@ class Options:
     """What the command line asks for; `paths` limits the run to these documents.
 
     `allow` are guards that don't stop. `differences`: a dry run shows what would change.
+    `migrate_from` is the DID of the repo that the documents were pulled from.
     """
 
     paths: tuple[Path, ...] = ()
@@ -78,6 +80,7 @@ class Options:
     read_back: bool = False
     allow: frozenset[str] = frozenset()
     max_wait: float = 60.0
+    migrate_from: str | None = None
 
 
 @dataclass(slots=True)
@@ -114,13 +117,19 @@ class Run:
         return action.record.path in self.selected
 
     def pending(self) -> list[Pending]:
-        """Return what is to be written, but for what couldn't be."""
-        return [
+        """Return what is to be written, but for what couldn't be; publications come first."""
+        left = [
             action
             for action in self.actions
             if isinstance(action, (Create, Update, Delete))
             if self.concerns(action) and key_of(action) not in self.outcome.failures
         ]
+        return sorted(left, key=_is_no_publication)
+
+
+def _is_no_publication(action: Pending) -> bool:
+    """Documents refer to their publication, so it is there before them."""
+    return isinstance(action, Delete) or action.record.collection != PUBLICATION
 
 
 def rounds(run: Run, confirm: Confirm, progress: Progress) -> None:

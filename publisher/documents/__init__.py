@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from publisher.documents.cover import is_first
-from publisher.documents.json_record import escape_rkey, find_blob, read_json
+from publisher.documents.json_record import escape_rkey, find_blob, named_record, read_json
 from publisher.documents.model import (
     DOCUMENT,
     Blob,
@@ -36,6 +36,7 @@ __all__ = [
     "escape_rkey",
     "find",
     "is_still_found",
+    "named_record",
     "read",
     "source_of",
 ]

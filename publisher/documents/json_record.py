@@ -80,6 +80,14 @@ def _rkey(source: Source, collection: str, findings: list[Finding]) -> syntax.Rk
         return None
 
 
+def named_record(path: Path) -> str | None:
+    """Return COLLECTION/RKEY of a JSON file that lies and is named as a pull writes it."""
+    collection, rkey = path.parent.name, unescape_rkey(path.stem)
+    if path.suffix.lower() != ".json" or syntax.check("nsid", collection):
+        return None
+    return None if syntax.check("record-key", rkey) else f"{collection}/{rkey}"
+
+
 def escape_rkey(rkey: str, *, cases: bool = False) -> str:
     """Return a file name for a rkey on any system, which `unescape_rkey` undoes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from publisher.commands.items import Item, PublishReport
+from publisher.migration import Moving
 from publisher.output.lines import Line, count, label, line, of_file, of_finding, tally
 from publisher.plan import Cost, Difference
 
@@ -37,6 +38,8 @@ def publishing(report: PublishReport) -> Iterator[Line]:
         elif item.findings:
             yield from of_file(item.path, item.findings)
     yield _counts(report)
+    if report.migration and report.migration.staying:
+        yield line((_staying(report.migration), "faint"))
     if report.dry_run and report.cost and report.cost.points:
         yield line((_cost(report.cost, report.wait), "faint"))
     if report.commits:
@@ -51,6 +54,14 @@ def _counts(report: PublishReport) -> Line:
     style = "bad" if report.exit_status else "good"
     mode = " (nothing was written)" if report.dry_run else ""
     return line((what or "nothing to do", style), f" in {report.repo}{mode}")
+
+
+def _staying(moving: Moving) -> str:
+    number = moving.staying
+    verb = "stays" if number == 1 else "stay"
+    return (
+        f"{count(number, 'reference')} to records of {moving.old} that aren't in this folder {verb}"
+    )
 
 
 def _cost(cost: Cost, wait: str | None) -> str:
