@@ -197,6 +197,8 @@ def parse_origin(url: str, *, allow_loopback: bool) -> str:
         raise InvalidOrigin("points to this machine")
     if parsed.scheme == "http" and not local:
         raise InvalidOrigin("isn't https")
+    if parsed.port is not None and not 0 < parsed.port < 1 << 16:
+        raise InvalidOrigin("is no URL like https://pds.example")
     if parsed.userinfo or parsed.query or parsed.fragment or parsed.path != "/" or "?" in url:
         raise InvalidOrigin("has more than a scheme, a host and a port")
     return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}"

@@ -15,6 +15,7 @@ from publisher.errors import (
     RepoUnavailable,
 )
 
+_NOT_IMPLEMENTED = 501
 _NEEDS_LOGIN = {"AuthenticationRequired", "AuthMissing", "ExpiredToken", "InvalidToken"}
 
 
@@ -68,7 +69,7 @@ def explain(failure: Failed, what: str, account: str) -> PublisherError:
             return CredentialError(
                 f"{what}: {failure.text}", remedy=f"run 'publisher login {account}'"
             )
-        case status if status >= 500 or not failure.name:
+        case status if (status >= 500 and status != _NOT_IMPLEMENTED) or not failure.name:
             return RepoUnavailable(
                 f"{what}: {failure.text}", remedy="check that pds is one, or try again later"
             )

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from publisher.data import DAG_CBOR, Cid, DataError, Value, encode, from_plain
 from publisher.mirror import Place
 from publisher.pds import wire
+from publisher.pds.archives import ANY_BYTES
 from publisher.pds.gathering import Gathering
 from publisher.pds.queries import Queries
 from publisher.syntax import InvalidSyntax, Nsid, Rkey, parse_rkey
+
+_ENTRY = 1000  # bytes that a record takes besides its block
 
 
 def list_records(
@@ -29,6 +32,8 @@ def list_records(
         ):
             for answered in page.records:
                 _take(queries, answered, collection, gathering)
+            if gathering.bytes + _ENTRY * len(gathering.entries) > ANY_BYTES:
+                raise queries.strange("listed records without an end")
             yield
 
 

@@ -12,6 +12,7 @@ from publisher.pds import wire
 from publisher.pds.failures import Failed, explain
 from publisher.pds.xrpc import Model, Result, Xrpc
 from publisher.repo import Commit
+from publisher.syntax import check
 from publisher.transport import Limits
 
 _EMPTY_PAGES = 20
@@ -37,6 +38,8 @@ class Queries:
     def head(self) -> Commit:
         """Return the current commit."""
         answer = self.ask(wire.CommitAnswer, "com.atproto.sync.getLatestCommit", did=self.did)
+        if reason := check("tid", answer.rev):
+            raise self.strange(f"answered the rev {answer.rev!r}, which {reason}")
         return Commit(self._xrpc.cid(answer.cid), answer.rev)
 
     def ask(self, model: type[Model], nsid: str, **params: str | int) -> Model:
