@@ -126,6 +126,12 @@ class Repo(Protocol):
         With `since`, only what is new since that rev, or more. Raises StateError for a full disk.
         """
 
+    def record_proof(self, collection: Nsid, rkey: Rkey) -> bytes | None:
+        """Return a CAR of the commit, the nodes on the way to a record, and the record.
+
+        None where a repo is only to be had whole. Nothing of it is checked.
+        """
+
     def signing_key(self, *, afresh: bool = False) -> str:
         """Return the did:key that signs the commits; `afresh`: not as it was seen before.
 

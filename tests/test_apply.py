@@ -98,6 +98,9 @@ class Recorder:
     def archive(self, *, since: str | None = None) -> AbstractContextManager[BinaryIO]:
         raise NotImplementedError
 
+    def record_proof(self, collection: Nsid, rkey: Rkey) -> bytes | None:
+        raise NotImplementedError
+
     def signing_key(self, *, afresh: bool = False) -> str:
         raise NotImplementedError
 

@@ -15,10 +15,11 @@ from publisher.commands.judge import Judge
 from publisher.commands.pull import Selection, pull
 from publisher.commands.repos import Target
 from publisher.commands.verify import verify
-from publisher.errors import ProofFailed
+from publisher.errors import ProofFailed, RepoRefused
 from publisher.lexicon import Catalog
 from publisher.progress import Silent
-from publisher.pulling.copy import Pulled, PullOptions
+from publisher.pulling.copy import Pulled, PullOptions, Scope
+from publisher.syntax import Nsid
 from tests.reference_pds import Account, ReferencePds
 from tests.site import Site, actions, make_site, run
 
@@ -182,6 +183,24 @@ def test_lines_of_json_go_to_stdout_and_the_report_to_stderr(
     assert "\u202e" not in done.stdout
     assert "proven" in done.stderr
     assert list(tmp_path.iterdir()) == [site.root]
+
+
+def test_one_record_comes_with_its_own_proof(
+    site: Site, target: Target, pds: ReferencePds, tmp_path: Path
+) -> None:
+    rkey = next(line["rkey"] for line in site.lock_lines() if line["key"] == "sea.md")
+    wanted = Selection(target, Scope((Nsid(DOCUMENT),), rkey))
+    pds.reset()
+
+    (one,) = pull([wanted], tmp_path / "out", PullOptions(), Silent()).repos
+
+    assert (one.counts, one.proof) == ({"new": 2, "unchanged": 0}, "record proof")
+    assert asked(pds) == {"getLatestCommit": 1, "getRecord": 1, "getBlob": 1}
+    (whole,) = pull([wanted], tmp_path / "out", PullOptions(must_prove=True), Silent()).repos
+    assert (whole.counts, whole.proof) == ({"unchanged": 2}, "proven")
+    absent = Selection(target, Scope((Nsid(DOCUMENT),), "3lwafzkjqm25s"))
+    with pytest.raises(RepoRefused, match="has no record"):
+        pull([absent], tmp_path / "none", PullOptions(), Silent())
 
 
 def test_verify_proves_and_validates_and_writes_nothing(

@@ -13,7 +13,15 @@ from publisher.errors import ConfigError, PublisherError, StateError
 from publisher.files import writing
 from publisher.pace import Pace
 from publisher.progress import Progress, Silent
-from publisher.pulling.copy import PUBLICATION, Copy, Pulled, PullOptions, Scope, value_of
+from publisher.pulling.copy import (
+    PUBLICATION,
+    Copy,
+    Pulled,
+    PullOptions,
+    Scope,
+    read_scope,
+    value_of,
+)
 from publisher.pulling.folder import FileStatus, PulledFile
 from publisher.pulling.proof import read
 from publisher.pulling.state import State, one_pull, read_manifest
@@ -170,7 +178,7 @@ def _pull(
 
 
 def _lines(repo: Repo, selection: Selection, options: PullOptions) -> Pulled:
-    with read(repo, selection.scope.collections, None, must_prove=options.must_prove) as found:
+    with read_scope(repo, selection.scope, None, must_prove=options.must_prove) as found:
         scope = selection.scope
         keys = [
             key

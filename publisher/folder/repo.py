@@ -52,7 +52,7 @@ from publisher.folder.writes import (
 from publisher.repo import Applied, Commit, Snapshot, Write
 from publisher.repo import batches as cut_batches
 from publisher.spool import temporary_file, write_all
-from publisher.syntax import Did, Nsid
+from publisher.syntax import Did, Nsid, Rkey
 
 MAX_WRITES: Final = 200
 MAX_BYTES: Final = 1_000_000  # of JSON; both limits are those of the reference PDS
@@ -170,6 +170,9 @@ class FolderRepo:
                 write_all(file, part)
             file.seek(0)
             yield BufferedReader(file)
+
+    def record_proof(self, collection: Nsid, rkey: Rkey) -> None:  # whole
+        """Return None: the whole is at hand."""
 
     def signing_key(self, *, afresh: bool = False) -> str:  # noqa: ARG002  # it never changes
         """Return the DID, which is the key."""

@@ -20,7 +20,7 @@ from publisher.pds.session import Account, Login
 from publisher.pds.writing import Writing
 from publisher.pds.xrpc import Xrpc
 from publisher.repo import Applied, Commit, Snapshot, Write
-from publisher.syntax import Did, InvalidSyntax, Nsid, parse_nsid
+from publisher.syntax import Did, InvalidSyntax, Nsid, Rkey, parse_nsid
 from publisher.transport import GuardedTransport, Limits
 
 _BLOB_LIMITS = Limits(max_bytes=64 << 20, seconds=300.0)
@@ -97,6 +97,17 @@ class PdsRepo:
     def archive(self, *, since: str | None = None) -> AbstractContextManager[BinaryIO]:
         """Have the repo as a CAR in a temporary file, of 4 GiB at most."""
         return archived(self._queries, ANY_BYTES, since)
+
+    def record_proof(self, collection: Nsid, rkey: Rkey) -> bytes:
+        """Return the record's proof, or that of its absence; one request."""
+        return self._queries.fetch(
+            f"didn't give the record {collection}/{rkey}",
+            "com.atproto.sync.getRecord",
+            Limits(),
+            did=self.did,
+            collection=collection,
+            rkey=rkey,
+        )
 
     def signing_key(self, *, afresh: bool = False) -> str:
         """Return the key that the DID document names."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from publisher.documents import DOCUMENT
 from publisher.errors import RepoRefused
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
-from publisher.pulling.proof import Known, Read, check_order, read
+from publisher.pulling.proof import Known, Read, check_order, read, read_record
 from publisher.pulling.records import (
     Names,
     Work,
@@ -26,7 +27,7 @@ from publisher.pulling.records import (
 )
 from publisher.pulling.state import Head, Held, Proof, State, read_manifest
 from publisher.repo import Commit, Repo
-from publisher.syntax import Did, Nsid
+from publisher.syntax import Did, Nsid, Rkey
 
 PUBLICATION: Final = Nsid("site.standard.publication")
 Form = Literal["json", "markdown", "jsonl", "car"]
@@ -146,9 +147,10 @@ class Copy:
         if before and self._is_as_before(before, commit):
             self._progress.advance()
             return self._report(before.commit, before.proof, "", len(self._state.files))
-        collections = self._scope.collections
-        must_prove = self._options.must_prove
-        with read(self._repo, collections, self._known(commit), must_prove=must_prove) as found:
+        # Who could prove it once must do so again: a listing might hide what it likes.
+        must_prove = self._options.must_prove or (before is not None and before.proof == "proven")
+        known = self._known(commit)
+        with read_scope(self._repo, self._scope, known, must_prove=must_prove) as found:
             check_order(self._repo, found.commit, before.commit if before else None)
             self._progress.advance()
             return self._write(found)
@@ -320,3 +322,17 @@ def value_of(found: Read, key: str) -> dict[str, Value]:
     except InvalidCbor:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+@contextmanager
+def read_scope(
+    repo: Repo, scope: Scope, known: Known | None, *, must_prove: bool
+) -> Iterator[Read]:
+    """Read what is wanted of a repo, or more; as `proof.read`, but a single record by its proof."""
+    if scope.rkey and not must_prove:
+        single = read_record(repo, scope.collections[0], Rkey(scope.rkey))
+        if single:
+            yield single
+            return
+    with read(repo, scope.collections, known, must_prove=must_prove) as found:
+        yield found

@@ -7,10 +7,18 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
-from publisher.archive import ArchiveError, CarFile, InvalidSignature, MissingBlock, Proven, prove
-from publisher.data import Cid, InvalidCbor, Value, decode
+from publisher.archive import (
+    ArchiveError,
+    CarFile,
+    InvalidSignature,
+    MissingBlock,
+    Proven,
+    prove,
+    prove_record,
+)
+from publisher.data import DAG_CBOR, Cid, InvalidCbor, Value, decode
 from publisher.errors import IdentityError, ProofFailed, RepoRefused, RepoUnavailable
 from publisher.pulling.state import Proof
 from publisher.repo import Commit, RemoteRecord, Repo, Snapshot
@@ -22,6 +30,7 @@ FETCHES: Final = 3
 
 _NOT_OFFERED: Final = {"MethodNotImplemented", "XRPCNotSupported", "NotImplemented", "NotFound"}
 _log = logging.getLogger(__name__)
+_Proof = TypeVar("_Proof")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +98,42 @@ def _archived(repo: Repo, known: Known | None) -> Iterator[Read]:
     raise _unproven(repo, f"{torn}, each of the {FETCHES} times it was fetched") from torn
 
 
+def read_record(repo: Repo, collection: Nsid, rkey: Rkey) -> Read | None:
+    """Read one record with its proof; None where the repo is only to be had whole.
+
+    Raises ProofFailed, IdentityError, Repo…. A record that isn't there is none of the items.
+    """
+    content = repo.record_proof(collection, rkey)
+    if content is None:
+        return None
+    prove_it = partial(prove_record, content, did=repo.did, collection=collection, rkey=rkey)
+    try:
+        found = _by_key(repo, prove_it)
+    except ArchiveError as error:
+        raise _unproven(repo, str(error)) from error
+    commit = Commit(str(Cid.of(found.commit.encode(), DAG_CBOR)), found.commit.rev)
+    items = {f"{collection}/{rkey}": str(found.cid)} if found.cid else {}
+    block = found.block or b""
+    return Read(commit, "record proof", items, lambda _path: block, whole=False)
+
+
 def _proven(repo: Repo, file: BinaryIO, known: Known | None) -> Proven:
-    """Prove an archive; where the signature doesn't hold, by the key as it is now."""
-    key = repo.signing_key()
     old = None
     if known is not None:
         old = {path: Cid.parse(cid) for path, cid in known.items.items()}
-    car = CarFile(file)
+    return _by_key(repo, partial(prove, CarFile(file), did=repo.did, old=old))
+
+
+def _by_key(repo: Repo, prove_it: Callable[..., _Proof]) -> _Proof:
+    """Prove something by the owner's key; where that doesn't hold, by the key as it is now."""
+    key = repo.signing_key()
     try:
-        return prove(car, did=repo.did, key=key, old=old)
+        return prove_it(key=key)
     except InvalidSignature:
         now = repo.signing_key(afresh=True)
         if now == key:
             raise
-        return prove(car, did=repo.did, key=now, old=old)
+        return prove_it(key=now)
 
 
 def _as_read(proven: Proven, file: BinaryIO | None) -> Read:
