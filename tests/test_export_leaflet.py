@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pyromark
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from publisher.data import Value, dumps
 from publisher.documents.text import plain_text
 from publisher.export.content import body_of
+from publisher.export.look import look
 from tests.test_export import KEPT, PNG, blob, cid_of, having, no_blob
 
 BLOCKS = "pub.leaflet.blocks."
@@ -222,39 +222,6 @@ def test_however_it_is_set_text_reads_as_it_did(held: dict[str, Value], kind: st
     assert losses == []
 
 
-STARTS = {
-    "Strong": "bold",
-    "Emphasis": "italic",
-    "Strikethrough": "strikethrough",
-    "<strong>": "bold",
-    "<em>": "italic",
-    "<del>": "strikethrough",
-    "<mark>": "highlight",
-    "<u>": "underline",
-}
-
-
-def look(markdown: str) -> list[tuple[str, set[str]]]:
-    """Each character but white space, with how it is set, as a parser of Markdown sees it."""
-    seen: list[tuple[str, set[str]]] = []
-    open_now: list[str] = []
-    for event in pyromark.events(markdown, options=pyromark.Options.ENABLE_STRIKETHROUGH):
-        kind, inner = (event, None) if isinstance(event, str) else next(iter(event.items()))
-        if kind == "InlineHtml":
-            kind = "End" if str(inner).startswith("</") else "Start"
-        if kind == "Start":
-            name = next(iter(inner)) if isinstance(inner, dict) else str(inner)
-            open_now.append("link" if name == "Link" else STARTS.get(name, ""))
-        elif kind == "End":
-            open_now.pop()
-        elif kind in {"Text", "Code"}:
-            sets = set(open_now) | ({"code"} if kind == "Code" else set())
-            seen += [
-                (character, sets - {""}) for character in str(inner) if not character.isspace()
-            ]
-    return seen
-
-
 @given(marked())
 def test_it_is_set_as_it_was(held: dict[str, Value]) -> None:
     words = str(held["plaintext"])
@@ -272,4 +239,21 @@ def test_it_is_set_as_it_was(held: dict[str, Value]) -> None:
         for _, sets in expected[start:end]:
             sets.add(str(mark["$type"]).removeprefix(FACET))
     shown = [(character, sets) for character, sets in expected if not character.isspace()]
-    assert look(written(held)[0]) == shown
+    assert [(character, set(sets)) for character, sets in look(written(held)[0])] == shown
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        ("a", [("a", set())]),
+        ("**a** *b*", [("a", {"bold"}), ("b", {"italic"})]),
+        ("**a\\***b", [(character, set()) for character in "**a***b"]),
+        ("<strong>a<em>b</em></strong>", [("a", {"bold"}), ("b", {"bold", "italic"})]),
+        ("[~~`a`~~](b)", [("a", {"link", "strikethrough", "code"})]),
+        ("<u>a</u><mark>b</mark>", [("a", {"underline"}), ("b", {"highlight"})]),
+    ],
+)
+def test_a_line_looks_as_a_parser_sees_it(
+    markdown: str, expected: list[tuple[str, set[str]]]
+) -> None:
+    assert [(character, set(sets)) for character, sets in look(markdown)] == expected

@@ -50,6 +50,10 @@ _LANGUAGE = re.compile(r"(?:language|lang)-([\w+#-]+)")
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.IGNORECASE)
 _UNNESTED = frozenset(["br", "hr", "img", "input", "li", "p", "td", "th", "tr", "source", "wbr"])
 _DEEPEST: Final = 100  # elements: what cleans and writes them takes a stack, and time, for each
+_INLINE_NAMES = (
+    "a audio b br code del em i iframe img ins kbd mark s samp strike strong sub sup u video"
+)
+_INLINE = frozenset(_INLINE_NAMES.split())
 _FORMATS = frozenset({"b", "del", "em", "i", "s", "strike", "strong"})
 
 _Convert: TypeAlias = "Callable[[_Converter, Tag, str, set[str]], str]"
@@ -104,7 +108,29 @@ def _written(html: str, *, with_tags: bool) -> str:
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.find_all(_APART):
         element.name = "p"
+    for line_break in reversed(soup.find_all("br")):
+        _settle(line_break)
     return str(_Converter(with_tags=with_tags).convert_soup(soup)).strip()
+
+
+def _settle(line_break: Tag) -> None:
+    """Take out a line break that ends a block: Markdown has none there."""
+    if line_break.find_parent(["pre", "code", "kbd", "samp"]):
+        line_break.replace_with("\n")
+        return
+    while (following := _following(line_break)) is None:
+        parent = line_break.parent
+        if parent is None or parent.name not in _INLINE:
+            break
+        parent.insert_after(line_break)
+    if following is None or (isinstance(following, Tag) and following.name not in _INLINE):
+        line_break.extract()
+
+
+def _following(element: Tag) -> PageElement | None:
+    """Return what comes next within the parent, white space apart."""
+    siblings = element.next_siblings
+    return next((each for each in siblings if isinstance(each, Tag) or str(each).strip()), None)
 
 
 def _said(html: str) -> str:
@@ -176,6 +202,11 @@ class _Converter(MarkdownConverter):
             return text
         return f"{' ' * text.startswith(' ')}{link(words, href)}{' ' * text.endswith(' ')}"
 
+    def convert_ol(self, el: Tag, text: str, parent_tags: set[str]) -> str:
+        # Only a list that begins with 1 may follow a line without a blank one (CommonMark, 5.3).
+        gap = "\n" if "li" in parent_tags and el.get("start", "1") != "1" else ""
+        return f"{gap}{self.convert_ul(el, text, parent_tags)}"  # type: ignore[attr-defined]  # untyped
+
     def convert_img(self, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: ARG002
         return f"!{link(_attribute(el, 'alt'), str(el.get('src') or ''))}"
 
@@ -189,6 +220,10 @@ class _Converter(MarkdownConverter):
         words = re.sub(r"\s+", " ", el.get_text())
         if "_noformat" in parent_tags or not words.strip():
             return text
+        if any(
+            isinstance(e, Tag) and e.name == el.name for e in (el.previous_sibling, el.next_sibling)
+        ):
+            return f"<code>{inline(words)}</code>"  # their marks would be one
         span = code_span(words)
         return span.replace("|", "\\|") if parent_tags & {"td", "th"} else span
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from publisher.data import Value
-from publisher.documents.text import plain_text
 from publisher.export.body import Body
 from publisher.export.escape import HARD_BREAK, code_span, inline, is_safe, line_as_markdown, link
+from publisher.export.look import look, looks
 
 Feature: TypeAlias = tuple[int, str]
 """What a piece of text is, as its place in `_KINDS`, and an address or a number."""
@@ -129,11 +129,10 @@ class RichText:
         """Return a line: with marks if they read as they should, with tags if these do."""
         runs = _stripped(runs)
         text = "".join(piece for piece, _ in runs)
-        if not any(features for _, features in runs):
-            return line_as_markdown(inline(text))
         spoken = [run for run in runs if not _is_note(run)]
+        wanted = [each for piece, sets in spoken for each in looks(piece, _names(sets))]
         for marks in (_MARKS, {}):
-            if plain_text(line_as_markdown(_rendered(spoken, marks))) == text:
+            if look(line_as_markdown(_rendered(spoken, marks))) == wanted:
                 return line_as_markdown(_rendered(runs, marks))
         self._body.lose("content: how some text is set")
         return line_as_markdown(inline(text))
@@ -149,6 +148,10 @@ def _place(raw: bytes, facet: Value) -> tuple[int, int] | None:
         return None
     whole = all(raw[at : at + 1] < b"\x80" or raw[at] >= 0xC0 for at in (start, end))
     return (int(start), int(end)) if whole else None
+
+
+def _names(features: tuple[Feature, ...]) -> list[str]:
+    return [_KINDS[kind] for kind, _ in features]
 
 
 def _is_note(run: Run) -> bool:
