@@ -21,8 +21,6 @@ from publisher.pulling.records import (
     Names,
     Work,
     json_names,
-    markdown_names,
-    named_blobs,
     write_all,
 )
 from publisher.pulling.state import Head, Held, Proof, State, read_manifest
@@ -200,8 +198,7 @@ class Copy:
         done = False
         try:
             if self._options.form == "markdown":
-                self._site = self._site_of(found, new)
-                self._blobs(pair for key in new for pair in named_blobs(value_of(found, key)))
+                self._prepare_markdown(found, new)
             self._records(found, new, held)
             self._sweep(wanted, held, found.commit.rev)
             done = True
@@ -237,6 +234,13 @@ class Copy:
         same = head is not None and head.scope == self._text()
         return same or not key.startswith(f"{DOCUMENT}/")
 
+    def _prepare_markdown(self, found: Read, new: Iterable[str]) -> None:
+        """Fetch the blobs first: what becomes of some documents depends on them."""
+        from publisher.pulling.markdown import named_blobs
+
+        self._site = self._site_of(found, new)
+        self._blobs(pair for key in new for pair in named_blobs(value_of(found, key)))
+
     def _records(self, found: Read, new: Mapping[str, str], held: dict[str, Held]) -> None:
         self._progress.stage("writing records", len(new))
         works = self._works(found, new, held)
@@ -250,15 +254,17 @@ class Copy:
         self, found: Read, new: Mapping[str, str], held: Mapping[str, Held]
     ) -> Iterator[Work]:
         names = Names({key: each.paths[0] for key, each in held.items()})
-        is_markdown = self._options.form == "markdown"
         for key, cid in new.items():
             path = names.of(key, json_names(key), ".json")
-            block = found.block(key)
-            if is_markdown and key.startswith(f"{DOCUMENT}/"):
-                markdown = names.of(key, markdown_names(key, value_of(found, key)), ".md")
-                yield Work(key, cid, block, path, markdown, self._site)
-            else:
-                yield Work(key, cid, block, path)
+            markdown = self._markdown_name(found, key, names)
+            yield Work(key, cid, found.block(key), path, markdown, self._site)
+
+    def _markdown_name(self, found: Read, key: str, names: Names) -> str | None:
+        if self._options.form != "markdown" or not key.startswith(f"{DOCUMENT}/"):
+            return None
+        from publisher.pulling.markdown import markdown_names
+
+        return names.of(key, markdown_names(key, value_of(found, key)), ".md")
 
     def _site_of(self, found: Read, keys: Iterable[str]) -> str | None:
         """Return the site of earlier pulls, else the one that most of the documents have."""

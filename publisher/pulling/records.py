@@ -13,13 +13,9 @@ from publisher import data
 from publisher.cores import pieces, spread
 from publisher.data import InvalidCbor, Value, blob_refs
 from publisher.documents import escape_rkey
-from publisher.export import Exported, to_markdown
-from publisher.export.names import blob_name, document_name
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
 from publisher.pulling.state import File, Held
-from publisher.repo import RemoteRecord
-from publisher.syntax import Nsid, Rkey
 
 _AMBIGUOUS: Final = re.compile(rb"\$link|\$bytes")  # JSON says links and bytes with them
 
@@ -87,14 +83,6 @@ def json_names(key: str) -> Iterator[str]:
     yield f"{collection}/{''.join(f'%{ord(c):02X}' for c in rkey)}.json"  # 'a' beside 'A'
 
 
-def markdown_names(key: str, value: Mapping[str, Value]) -> Iterator[str]:
-    """Yield where a document's Markdown may lie."""
-    rkey = key.partition("/")[2]
-    name = document_name(dict(value), rkey)
-    yield name
-    yield f"{name.removesuffix('.md')}-{escape_rkey(rkey, cases=True)}.md"
-
-
 def write(folder: OutputFolder, work: Work) -> Done:
     """Write a record's files. Raises StateError."""
     try:
@@ -105,10 +93,20 @@ def write(folder: OutputFolder, work: Work) -> Done:
         return _failed(work, "it is no object")
     if _AMBIGUOUS.search(work.block) and not is_record(work.cid, text_of(value)):
         return _failed(work, "a $link or $bytes in it is none")
-    made = _as_markdown(folder, work, value) if work.markdown else None
-    if work.markdown is None or made is None:
-        return _done(folder, work, [_as_json(work, work.path, value)], blob_files(value))
-    wanted = [Wanted(work.markdown, work.cid, partial(_itself, made.text))]
+    if work.markdown and (done := _write_markdown(folder, work, work.markdown, value)):
+        return done
+    return _done(folder, work, [_as_json(work, work.path, value)], blob_files(value))
+
+
+def _write_markdown(
+    folder: OutputFolder, work: Work, path: str, value: dict[str, Value]
+) -> Done | None:
+    from publisher.pulling.markdown import as_markdown  # what reads Markdown is a tenth of start-up
+
+    made = as_markdown(folder, work.key, work.cid, value, work.site)
+    if made is None:
+        return None
+    wanted = [Wanted(path, work.cid, partial(_itself, made.text))]
     if made.losses:
         wanted.append(_as_json(work, f"{ORIGINALS}/{work.path}", value))
     return _done(folder, work, wanted, ((name, cid) for cid, name in made.blobs), made.losses)
@@ -135,17 +133,6 @@ def _done(
 
 def _as_json(work: Work, path: str, value: Value) -> Wanted:
     return Wanted(path, work.cid, partial(text_of, value), partial(is_record, work.cid))
-
-
-def _as_markdown(folder: OutputFolder, work: Work, value: dict[str, Value]) -> Exported | None:
-    collection, _, rkey = work.key.partition("/")
-    record = RemoteRecord(Nsid(collection), Rkey(rkey), work.cid, value)
-    names = {cid: path for path, cid in named_blobs(value)}
-    return to_markdown(
-        record,
-        blob=lambda cid: folder.content(names[cid]) if cid in names else None,
-        site=work.site,
-    )
 
 
 def _itself(content: bytes) -> bytes:
@@ -187,12 +174,6 @@ def text_of(value: Value) -> bytes:
 def blob_files(value: Value) -> tuple[tuple[str, str], ...]:
     """Return the files of the blobs that a record refers to, by CID alone, with the CIDs."""
     return tuple(dict.fromkeys((f"blobs/{b.cid}", str(b.cid)) for b in blob_refs(value)))
-
-
-def named_blobs(value: Value) -> tuple[tuple[str, str], ...]:
-    """Return the files of blobs as Markdown names them: with the suffix of their types."""
-    found = ((blob_name(str(b.cid), b.mime_type), str(b.cid)) for b in blob_refs(value))
-    return tuple(dict.fromkeys(found))
 
 
 def is_record(cid: str, content: bytes) -> bool:

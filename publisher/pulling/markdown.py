@@ -1,0 +1,41 @@
+"""Documents as Markdown in a pulled folder: their names, their blobs, their text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from publisher.data import Value, blob_refs
+from publisher.documents import escape_rkey
+from publisher.export import Exported, to_markdown
+from publisher.export.names import blob_name, document_name
+from publisher.pulling.folder import OutputFolder
+from publisher.repo import RemoteRecord
+from publisher.syntax import Nsid, Rkey
+
+
+def markdown_names(key: str, value: Mapping[str, Value]) -> Iterator[str]:
+    """Yield where a document's Markdown may lie."""
+    rkey = key.partition("/")[2]
+    name = document_name(dict(value), rkey)
+    yield name
+    yield f"{name.removesuffix('.md')}-{escape_rkey(rkey, cases=True)}.md"
+
+
+def as_markdown(
+    folder: OutputFolder, key: str, cid: str, value: dict[str, Value], site: str | None
+) -> Exported | None:
+    """Return a document's file, its blobs being here; None where Markdown can't hold it."""
+    collection, _, rkey = key.partition("/")
+    record = RemoteRecord(Nsid(collection), Rkey(rkey), cid, value)
+    names = {cid: path for path, cid in named_blobs(value)}
+    return to_markdown(
+        record,
+        blob=lambda cid: folder.content(names[cid]) if cid in names else None,
+        site=site,
+    )
+
+
+def named_blobs(value: Value) -> tuple[tuple[str, str], ...]:
+    """Return the files of blobs as Markdown names them: with the suffix of their types."""
+    found = ((blob_name(str(b.cid), b.mime_type), str(b.cid)) for b in blob_refs(value))
+    return tuple(dict.fromkeys(found))
