@@ -255,6 +255,8 @@ CASES: Mapping[str, Hostile] = {
         "record key", lambda: tree(node(make_entry("a.b.c/" + "a" * 1019)))
     ),
     "a key of no collection": Hostile("a collection", lambda: tree(node(make_entry("abc/a")))),
+    "a key of an empty collection": Hostile("a collection", lambda: tree(node(make_entry("/a")))),
+    "a key of no slash": Hostile("record key", lambda: tree(node(make_entry("a.b.c")))),
     "a key of no text": Hostile("a collection", lambda: tree(NODE.replace(b"a.b.c", b"a\xff\0.c"))),
     "a node with a field more": Hostile(
         "exactly e and l", lambda: tree({"e": [], "l": None, "x": 1})

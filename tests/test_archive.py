@@ -20,6 +20,7 @@ from publisher.archive import (
     SignedCommit,
     build_tree,
     did_key,
+    edit_tree,
     iter_items,
     iter_nodes,
     key_depth,
@@ -93,6 +94,18 @@ def test_known_trees_have_the_roots_that_the_reference_computes(
     tree = build_tree((f"com.example.record/{rkey}", VALUE) for rkey in rkeys)
 
     assert str(tree.root) == root
+
+
+def test_the_first_commit_of_the_interoperability_fixtures_has_their_roots() -> None:
+    """Of commit-proof-fixtures.json: 'two deep split', whose new key lies two layers up."""
+    before = ["A0/374913", "B1/986427", "C0/451630", "E0/670489", "F1/085263", "G0/765327"]
+
+    old = build_tree((key, VALUE) for key in before)
+    edited = edit_tree(old.nodes.__getitem__, old.root, {"D2/269196": VALUE})
+
+    assert str(old.root) == "bafyreicraprx2xwnico4tuqir3ozsxpz46qkcpox3obf5bagicqwurghpy"
+    assert str(edited.root) == "bafyreihvay6pazw3dfa47u5d2tn3rd6pa57sr37bo5bqyvjuqc73ib65my"
+    assert build_tree((key, VALUE) for key in sorted([*before, "D2/269196"])).root == edited.root
 
 
 @given(trees)

@@ -207,6 +207,15 @@ def test_a_deletion_is_told_by_the_new_root() -> None:
     assert found.items == items_of(new)
 
 
+def test_an_older_state_may_be_pairs_in_any_order() -> None:
+    new = {**MANY, "a.b.c/7": 9}
+    car = CarFile(io.BytesIO(make(new).car(without=unchanged(MANY, new))))
+
+    found = prove(car, did=DID, key=DID, old=sorted(items_of(MANY).items(), reverse=True))
+
+    assert found.items == items_of(new)
+
+
 def test_a_record_that_did_not_change_has_no_block_here() -> None:
     old, new = {"a.b.c/1": 1, "a.b.c/2": 2}, {"a.b.c/1": 1, "a.b.c/2": 3}
 

@@ -60,14 +60,14 @@ def read_car(source: bytes | BinaryIO) -> Car:
     """
     stream = _Source(io.BytesIO(source) if isinstance(source, bytes) else source)
     root = _read_header(stream)
-    return Car(root, {Cid(raw): block for raw, block, _ in _sections(stream)})
+    return Car(root, {Cid(raw): block for raw, block, _ in stream.sections()})
 
 
 def read_blocks(source: bytes) -> dict[Cid, bytes]:
     """Read the blocks of a CAR that may have any number of roots. Raises ArchiveError."""
     stream = _Source(io.BytesIO(source))
     _read_roots(stream)
-    return {Cid(raw): block for raw, block, _ in _sections(stream)}
+    return {Cid(raw): block for raw, block, _ in stream.sections()}
 
 
 class CarFile(Mapping[Cid, bytes]):
@@ -83,7 +83,7 @@ class CarFile(Mapping[Cid, bytes]):
         self.root = _read_header(source)
         self.asked = 0
         self._rows: defaultdict[int, bytearray] = defaultdict(bytearray)
-        for raw, block, begin in _sections(source):
+        for raw, block, begin in source.sections():
             row = self._rows[hash(raw) & _ROWS]
             if raw not in row:
                 row += b"\0" + raw + (begin << _SIZE_BITS | len(block)).to_bytes(_PLACE_SIZE)
@@ -146,7 +146,7 @@ def _varint(number: int) -> bytes:
 
 
 class _Source:
-    """What a stream gives, read ahead; `place` is where it stands."""
+    """What a stream gives, read ahead."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -154,15 +154,11 @@ class _Source:
         self._buffer = b""
         self._at = 0
 
-    @property
-    def place(self) -> int:
-        return self._start + self._at
-
     def size(self, limit: int) -> int | None:
         """Read a varint in its shortest form; None at the end of the stream."""
-        self._ahead(_MAX_VARINT)
-        at = self._at
-        size, pieces = 0, self._buffer[at : at + _MAX_VARINT]
+        whole = self._has(_MAX_VARINT)
+        at, size = self._at, 0
+        pieces = self._buffer[at : at + _MAX_VARINT]
         for place, piece in enumerate(pieces):
             size |= (piece & 127) << 7 * place
             if piece < 128:
@@ -170,23 +166,39 @@ class _Source:
                 return _allowed(size, limit, shortest=place == 0 or piece > 0)
         if not pieces:
             return None
-        cut = len(pieces) < _MAX_VARINT
-        raise ArchiveError("the CAR is cut short" if cut else "a size in the CAR is too large")
+        raise ArchiveError("a size in the CAR is too large" if whole else "the CAR is cut short")
 
     def take(self, size: int) -> bytes:
-        self._ahead(size)
-        end = self._at + size
-        if end > len(self._buffer):
+        if not self._has(size):
             raise ArchiveError("the CAR is cut short")
-        content = self._buffer[self._at : end]
-        self._at = end
-        return content
+        begin = self._at
+        self._at += size
+        return self._buffer[begin : self._at]
 
-    def _ahead(self, size: int) -> None:
+    def sections(self) -> Iterator[tuple[bytes, bytes, int]]:
+        """Yield each block with the bytes of its CID before it, and where it begins."""
+        while (size := self.size(_CID_SIZE + MAX_BLOCK)) is not None:
+            if size < _CID_SIZE:
+                raise ArchiveError(f"a section of {size} bytes has no room for a CID")
+            if not self._has(size):
+                raise ArchiveError("the CAR is cut short")
+            begin = self._at + _CID_SIZE
+            raw = self._buffer[self._at : begin]
+            self._at = end = self._at + size
+            block = self._buffer[begin:end]
+            if raw[:4] not in _PREFIXES:
+                raise ArchiveError(
+                    "a block's CID is no CIDv1 with SHA-256 over raw bytes or DAG-CBOR"
+                )
+            if sha256(block).digest() != raw[4:]:
+                raise ArchiveError(f"the block {Cid(raw)} is not what its CID says")
+            yield raw, block, self._start + begin
+
+    def _has(self, size: int) -> bool:
         """Have as many bytes in the buffer, if the stream has them."""
         have = len(self._buffer) - self._at
         if have >= size:
-            return
+            return True
         pieces = [self._buffer[self._at :]]
         while have < size and (piece := self._stream.read(_PIECE)):
             pieces.append(piece)
@@ -194,6 +206,7 @@ class _Source:
         self._start += self._at
         self._at = 0
         self._buffer = b"".join(pieces)
+        return have >= size
 
 
 def _read_header(source: _Source) -> Cid:
@@ -219,21 +232,6 @@ def _read_roots(source: _Source) -> list[Value]:
     if not isinstance(roots, list):
         raise ArchiveError("the CAR's roots are no list")
     return roots
-
-
-def _sections(source: _Source) -> Iterator[tuple[bytes, bytes, int]]:
-    """Yield each block with the bytes of its CID before it, and where it begins."""
-    while (size := source.size(_CID_SIZE + MAX_BLOCK)) is not None:
-        if size < _CID_SIZE:
-            raise ArchiveError(f"a section of {size} bytes has no room for a CID")
-        begin = source.place + _CID_SIZE
-        section = source.take(size)
-        raw, block = section[:_CID_SIZE], section[_CID_SIZE:]
-        if raw[:4] not in _PREFIXES:
-            raise ArchiveError("a block's CID is no CIDv1 with SHA-256 over raw bytes or DAG-CBOR")
-        if sha256(block).digest() != raw[4:]:
-            raise ArchiveError(f"the block {Cid(raw)} is not what its CID says")
-        yield raw, block, begin
 
 
 def _allowed(size: int, limit: int, *, shortest: bool) -> int:

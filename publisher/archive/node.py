@@ -200,7 +200,5 @@ def read_node(cid: Cid, block: bytes) -> Node:
 def _shared(one: bytes, other: bytes) -> int:
     """Return the length of the prefix that two keys share."""
     end = min(len(one), len(other))
-    if one[:end] == other[:end]:
-        return end
     difference = int.from_bytes(one[:end]) ^ int.from_bytes(other[:end])
     return end - (difference.bit_length() + 7) // 8

@@ -100,20 +100,14 @@ class Walker:
             raise ArchiveError(f"the key {key!r} is out of order or repeated")
         if key_depth(key) != layer:
             raise ArchiveError(f"the key {key!r} lies in the wrong layer")
-        self._check(key)
-        self._last = key
-        return key
-
-    def _check(self, key: bytes) -> None:
         if not self._prefix or not key.startswith(self._prefix):
-            collection, slash, _ = key.partition(b"/")
-            if check("nsid", collection.decode("latin-1")):
-                raise ArchiveError(f"the key {key!r} doesn't begin with a collection")
-            self._prefix = collection + slash
+            self._prefix = _prefix(key)
         # what isn't ASCII is refused by the rules of record keys
         rkey = key[len(self._prefix) :].decode("latin-1")
-        if self._prefix[-1:] != b"/" or len(key) > MAX_KEY or check("record-key", rkey):
+        if check("record-key", rkey) or len(key) > MAX_KEY:
             raise ArchiveError(f"the key {key!r} doesn't end in a record key")
+        self._last = key
+        return key
 
     def _read(self, raw: bytes) -> tuple[bytes | None, list[RawEntry]]:
         block = self._load(raw)
@@ -122,3 +116,13 @@ class Walker:
         if raw[1] != DAG_CBOR:
             raise ArchiveError(f"the node {Cid(raw)} is no DAG-CBOR by its CID")
         return read_entries(Cid(raw), block)
+
+
+def _prefix(key: bytes) -> bytes:
+    """Return a key's collection, with the slash."""
+    collection, slash, _ = key.partition(b"/")
+    if check("nsid", collection.decode("latin-1")):
+        raise ArchiveError(f"the key {key!r} doesn't begin with a collection")
+    if not slash:
+        raise ArchiveError(f"the key {key!r} doesn't end in a record key")
+    return collection + slash
