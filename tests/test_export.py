@@ -378,7 +378,8 @@ def test_front_matter_is_read_as_it_was_written(fields: dict[str, Value]) -> Non
 
 
 def test_a_date_is_a_date_to_every_reader_of_yaml_and_words_are_not_quoted() -> None:
-    fields: dict[str, Value] = {"title": "On boats", "date": DATE, "description": DATE}
+    fields: dict[str, Value] = {"title": "On boats 🛶", "date": DATE, "description": DATE}
     assert (
-        front_matter(fields) == f'---\ntitle: On boats\ndate: {DATE}\ndescription: "{DATE}"\n---\n'
+        front_matter(fields)
+        == f'---\ntitle: On boats 🛶\ndate: {DATE}\ndescription: "{DATE}"\n---\n'
     )

@@ -33,6 +33,7 @@ def front_matter(fields: Mapping[str, Value]) -> str:
         if (node := _node(item, is_date=name in _DATES))
     ]
     node = yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=False)
+    # Not the faster CSafeDumper, which writes emoji as escapes.
     text: str = yaml.serialize(node, Dumper=yaml.SafeDumper, allow_unicode=True, width=_ENDLESS)
     escaped = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04X}", text)
     return f"---\n{escaped}---\n"

@@ -88,7 +88,8 @@ def to_markdown(
     if body is None:
         return None
     name = document_name(value, record.rkey)
-    again = _read(_file(value, record.rkey, body.text), name, body, with_content=with_content)
+    text = _file(value, record.rkey, body.text)
+    again = _read(text, name, body, with_content=with_content)
     if again is None:
         return None
     made, _ = build(again, site)
@@ -96,8 +97,8 @@ def to_markdown(
     cover = body.refer(value.get("coverImage"), "coverImage")
     if cover is not None:
         back |= _cover(value["coverImage"], cover, body)
+        text = _file(value, record.rkey, body.text, cover)
     _compare(value, back, record.cid, body)
-    text = _file(value, record.rkey, body.text, cover)
     return Exported(text.encode(), name, tuple(body.losses), tuple(body.blobs.items()))
 
 
