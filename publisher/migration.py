@@ -150,7 +150,9 @@ def with_cids(
     the record is.
     """
     graph = {
-        name: {to.name for to in referring.get(name, ()) if before.get(to.name) == to.cid}
+        name: {
+            to.name for to in referring.get(name, ()) if to.cid and before.get(to.name) == to.cid
+        }
         for name in before
     }
     cids: dict[Name, tuple[str, str]] = {}
