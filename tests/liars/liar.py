@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from publisher import data
 from publisher.commands.pull import PullReport
+from publisher.documents.json_record import unescape_rkey
 from publisher.errors import PublisherError
 from tests.liars.world import World
 
@@ -88,7 +88,8 @@ class Liar:
 
     `when`: whether an earlier pull of the same folder was honest ('again'), or there was none
     ('first'). `limits` are constants of the product that are lowered for it, by module and name.
-    `verified`: `publisher verify` must refuse it with the same words.
+    `verified`: `publisher verify` must refuse it with the same words. `silent`: nobody
+    may be asked anything.
     """
 
     name: str
@@ -98,6 +99,12 @@ class Liar:
     options: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     verified: bool = False
+    silent: bool = False
+
+
+_PORTABLE = re.compile(
+    r"[^/]*/(?!(?i:con|prn|aux|nul|com\d|lpt\d)[./])(?!\.)[\w.~%-]{1,255}(?<!\.)", re.ASCII
+)
 
 
 def check_truth(world: World, *, except_for: Any = ()) -> None:
@@ -107,14 +114,19 @@ def check_truth(world: World, *, except_for: Any = ()) -> None:
         for name, content in world.files().items()
         if content != b"folder" and not name.startswith((".trash/", ".pull", "pull.json", ".aside"))
     }
+    found: dict[str, bytes] = {}
+    for name, content in files.items():
+        assert _PORTABLE.fullmatch(name), name
+        if name in except_for or name.startswith("blobs/"):
+            found[name] = content
+        else:
+            folder, _, base = name.partition("/")
+            key = f"{folder}/{unescape_rkey(base.removesuffix('.json'))}"
+            found[key] = content
+    assert len({name.casefold() for name in files}) == len(files)
     truth = world.truth()
     for name in except_for:
-        files.pop(name, None)
+        found.pop(name, None)
         truth.pop(name, None)
-    assert files.keys() == truth.keys()
-    for name, expected in truth.items():
-        content = files[name]
-        if isinstance(expected, str):
-            assert data.record_cid(data.loads(content)) == expected, name
-        else:
-            assert content == expected, name
+        truth.pop(unescape_rkey(name.removesuffix(".json")), None)
+    assert found == truth

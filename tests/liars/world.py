@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from publisher import data
 from publisher.archive import did_key
 from publisher.commands.pull import PullReport, pull, select
 from publisher.commands.repos import Target
-from publisher.data import DAG_CBOR, RAW, Cid, Value, blob_refs, encode
-from publisher.documents import escape_rkey
+from publisher.data import RAW, Cid, Value, blob_refs
 from publisher.errors import PublisherError
 from publisher.progress import Silent
 from publisher.pulling.copy import PullOptions
@@ -47,6 +47,7 @@ class World:
     document: dict[str, object] = field(default_factory=dict)
     txt: dict[str, list[str]] = field(default_factory=dict)
     lies: dict[str, Lie] = field(default_factory=dict)
+    watched: set[str] = field(default_factory=set)
     ledger: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     planted: list[Path] = field(default_factory=list)
@@ -100,7 +101,7 @@ class World:
 
     def watch(self, what: str) -> None:
         """Tell the truth, and note in the ledger that it was told: it is hostile by itself."""
-        self.lie(what, lambda _: None)
+        self.watched.add(what)
 
     def plant(self, at: str, target: Path | None) -> None:
         """Put a symbolic link, or a folder with a file, where a pull would write."""
@@ -137,15 +138,23 @@ class World:
         if undo := self.lies.pop("repent", None):
             undo(Seen("GET", "", {}, b""))
         self.lies.clear()
+        self.txt.clear()
+        self.repo.listed = list
         self.document = did_document()
         for place in self.planted:
-            if place.is_symlink() or place.is_file():
+            if place.is_symlink() or (place.is_file() and place.suffix == ".json"):
                 place.unlink()
             elif place.is_dir() and place.name != ".aside":
                 place.rmdir()
         self.repo.states.append(
             State(ALICE, self.next_rev, {path(1): note("one"), path(8): self.pictured(b"honest")})
         )
+
+    def lookup(self, name: str) -> list[str]:
+        """Return the TXT records of a name."""
+        if name in self.txt:
+            self.ledger.append(name)
+        return self.txt.get(name, [])
 
     def files(self) -> dict[str, bytes]:
         """Return what the folder holds, but for the hold of the pull."""
@@ -160,14 +169,10 @@ class World:
             if name != "out" and not name.startswith("out/")
         }
 
-    def truth(self) -> dict[str, bytes | str]:
-        """Return the files that an honest folder has: blobs as bytes, records as CIDs."""
+    def truth(self) -> dict[str, bytes]:
+        """Return what an honest folder has: blobs, and records by 'collection/rkey'."""
         values = self.repo.now.values
-        records: dict[str, bytes | str] = {}
-        for key, value in values.items():
-            collection, _, rkey = key.partition("/")
-            name = f"{collection}/{escape_rkey(rkey)}.json"
-            records[name] = str(Cid.of(encode(value), DAG_CBOR))
+        records = {key: data.dumps(value).encode() for key, value in values.items()}
         used = {str(found.cid) for value in values.values() for found in blob_refs(value)}
         return records | {f"blobs/{cid}": self.blobs.get(cid, b"?") for cid in used}
 
@@ -175,10 +180,11 @@ class World:
         """Answer a request: by a lie if there is one for it, else by the truth."""
         target = urlsplit(seen.path).path
         for what in (target.rpartition(".")[2], target):
-            if lie := self.lies.get(what):
-                given = lie(seen)
+            if what in self.watched:
                 self.ledger.append(what)
-                return given or self._honest(seen)
+            if (lie := self.lies.get(what)) and (given := lie(seen)):
+                self.ledger.append(what)
+                return given
         return self._honest(seen)
 
     def _honest(self, seen: Seen) -> Answer:
