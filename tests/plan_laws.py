@@ -225,8 +225,4 @@ LAWS: tuple[Law, ...] = (
     _no_path_has_two_records,
     _the_next_run_writes_nothing,
 )
-LONGER = tuple(
-    law
-    for law in LAWS
-    if law not in {_nothing_is_left_behind, _what_is_gone_is_told, _nothing_is_deleted}
-)
+LONGER = tuple(law for law in LAWS if law not in {_nothing_is_left_behind, _what_is_gone_is_told})

@@ -220,6 +220,12 @@ def changed_elsewhere(site: Site) -> None:
     edit_there(site, title="Theirs")
 
 
+def looked_like(site: Site) -> None:
+    site.write("b.md", title="Other", date="2026-03-01T10:00:00Z")
+    site.publish()
+    site.write("b.md", title="First")
+
+
 @pytest.mark.parametrize(
     ("makes", "action", "reason", "remedy"),
     [
@@ -236,6 +242,13 @@ def changed_elsewhere(site: Site) -> None:
             "orphan",
             "its document is gone; its record stays: it is of another site, https://alice.example",
             "if that site was yours, name it in `formerly` in publisher.toml",
+        ),
+        (
+            looked_like,
+            "orphan",
+            "its document is gone; its record stays: a document that is here has its path,"
+            " or its date and title",
+            "if it is none of that one: --prune --force a.md",
         ),
         (
             changed_elsewhere,

@@ -245,6 +245,10 @@ def _why_it_stays(orphan: Orphan) -> tuple[str, str]:
             site = str(orphan.theirs.value.get("site"))
             why = f": it is of another site, {site}"
             return why, "if that site was yours, name it in `formerly` in publisher.toml"
+        case "alike":
+            return ": a document that is here has its path, or its date and title", (
+                f"if it is none of that one: --prune --force {orphan.entry.path}"
+            )
         case "":
             return "", "to delete it: --prune"
 

@@ -117,14 +117,14 @@ class Orphan:
     """A record that we wrote and whose document is gone; it stays as it is.
 
     `changed`: another app has changed it since, so that it can't be pruned without a word.
-    `spared`: why it isn't pruned though that was wished: a document is invalid, or it is of another
-    site.
+    `spared`: why it isn't pruned though that was wished: a document is invalid, it is of another
+    site, or a document that is here looks like it.
     """
 
     entry: LockEntry
     theirs: RemoteRecord
     changed: bool = False
-    spared: Literal["", "invalid", "site"] = ""
+    spared: Literal["", "invalid", "site", "alike"] = ""
 
 
 @dataclass(frozen=True, slots=True)

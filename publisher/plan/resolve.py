@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from publisher import data
@@ -13,6 +13,7 @@ from publisher.plan.actions import (
     Conflict,
     Create,
     Delete,
+    Forget,
     Keep,
     Orphan,
     RemoteChanged,
@@ -21,6 +22,7 @@ from publisher.plan.actions import (
     Wishes,
 )
 from publisher.plan.decide import entry_of
+from publisher.plan.traits import Trait, by_trait, sharing
 from publisher.record import Record
 from publisher.repo import RemoteRecord
 from publisher.syntax import Rkey
@@ -32,23 +34,41 @@ def resolve(
     """Return the actions with the user's wishes carried out.
 
     Only records of `sites` are pruned, and none unless `prunes`: not while a document is invalid.
+    Nor are those that a document looks like, by path, or date and title: it may be theirs.
     """
+    actions = list(actions)
+    documents = _documents(actions) if wishes.prune else {}
     return [
-        _pruned(action, wishes, sites, prunes=prunes)
+        _pruned(action, wishes, sites, documents, prunes=prunes)
         if isinstance(action, Orphan) and wishes.prune
         else _resolved(action, wishes)
         for action in actions
     ]
 
 
+def _documents(actions: Iterable[Action]) -> Mapping[Trait, list[Record]]:
+    return by_trait(
+        action.record for action in actions if not isinstance(action, (Orphan, Delete, Forget))
+    )
+
+
 def _pruned(
-    orphan: Orphan, wishes: Wishes, sites: Container[Value], *, prunes: bool
+    orphan: Orphan,
+    wishes: Wishes,
+    sites: Container[Value],
+    documents: Mapping[Trait, list[Record]],
+    *,
+    prunes: bool,
 ) -> Orphan | Delete:
     if not prunes:
         return replace(orphan, spared="invalid")
     if orphan.theirs.value.get("site") not in sites:
         return replace(orphan, spared="site")
-    if orphan.changed and orphan.entry.path not in wishes.force:
+    if orphan.entry.path in wishes.force:
+        return Delete(orphan.entry, orphan.theirs)
+    if sharing(orphan.theirs, documents):
+        return replace(orphan, spared="alike")
+    if orphan.changed:
         return orphan
     return Delete(orphan.entry, orphan.theirs)
 
