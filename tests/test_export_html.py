@@ -80,10 +80,13 @@ def test_html_has_its_markdown(html: str, markdown: str) -> None:
             "b",
             ["content: <button>", "content: <form>"],
         ),
+        ("a<li>b</li>", "a- b", ["content: how some of its HTML reads"]),
         ("<x-y>a</x-y><!-- <z> -->", "a", ["content: <x-y>"]),
     ],
 )
-def test_what_runs_is_left_out(html: str, markdown: str, losses: list[str]) -> None:
+def test_what_runs_is_left_out_and_what_is_lost_is_told(
+    html: str, markdown: str, losses: list[str]
+) -> None:
     assert written(html) == (markdown, losses)
 
 
