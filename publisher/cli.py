@@ -490,7 +490,8 @@ def pull(
         selections = [pulling.with_publication(selections[0], publication)]
     folder = out or Path("pulled")
     emit = sys.stdout.buffer.write
-    options = copying.PullOptions(force, mirror, require == "proven", form, emit)
+    content = form != "markdown" or _config(config).settings.content == "markdown"
+    options = copying.PullOptions(force, mirror, require == "proven", form, content, emit)
     _finish(
         lambda progress: pulling.pull(selections, folder, options, progress),
         format,

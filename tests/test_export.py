@@ -80,7 +80,7 @@ def test_every_field_has_its_line() -> None:
         "content": markpub("# Hello\n\nSome *text*."),
     }
     found = to_markdown(remote(value), blob=having(PNG), site=SITE)
-    name = f"{cid_of(cover)}.png"
+    name = f"blobs/{cid_of(cover)}.png"
     assert found == Exported(
         f"""\
 ---
@@ -112,6 +112,7 @@ def test_the_file_on_a_disk_is_the_record_again(tmp_path: Path) -> None:
     assert found is not None
     assert found.losses == ()
     (tmp_path / found.name).write_bytes(found.text)
+    (tmp_path / "blobs").mkdir()
     (tmp_path / found.blobs[0][1]).write_bytes(PNG)
     source = Source(tmp_path / found.name, found.name)
     reading = read(source, Context(tmp_path, tmp_path))
@@ -150,7 +151,7 @@ def test_a_real_record_comes_back_but_for_the_cover_that_is_not_there() -> None:
     assert found is not None
     cid = "bafkreig5sdej6mouyykvueow5wu25iqmea5426zx54wk3k3sryt627mi2i"
     assert found.losses == (f"coverImage: the blob {cid} can't be had",)
-    assert found.blobs == ((cid, f"{cid}.webp"),)
+    assert found.blobs == ((cid, f"blobs/{cid}.webp"),)
     assert "\\_spate of attacks\\_" in found.text.decode()
 
 
@@ -282,8 +283,8 @@ def test_without_content_a_record_of_plain_text_comes_back() -> None:
         (
             blob(b"<svg/>", "image/svg+xml"),
             b"<svg/>",
-            "coverImage: the cover {cid}.svg is no image that readers show, and the file isn't"
-            " published so",
+            "coverImage: the cover blobs/{cid}.svg is no image that readers show, and the file"
+            " isn't published so",
         ),
     ],
 )

@@ -126,7 +126,7 @@ def test_an_image_is_a_file_beside_the_document() -> None:
     held = block("image", image=image, alt="A [boat]", aspectRatio=ratio)
     body = body_of({"content": content(held)}, having(PNG))
     assert body is not None
-    name = f"{cid_of(image)}.png"
+    name = f"blobs/{cid_of(image)}.png"
     assert body.text == f"![A \\[boat\\]]({name})"
     assert body.blobs == {cid_of(image): name}
 

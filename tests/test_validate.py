@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from publisher import cores as spreading
 from publisher.archive import build_tree, sign_commit, write_car
 from publisher.commands import collect as collecting
-from publisher import cores as spreading
 from publisher.cores import spread
 from publisher.data import DAG_CBOR, Cid, Value, encode
 from publisher.progress import Silent

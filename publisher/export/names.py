@@ -35,8 +35,8 @@ _SECTION = "_index"  # the name of pages that aren't read
 
 
 def blob_name(cid: str, mime_type: str) -> str:
-    """Return the name of a blob's file: equal blobs have one."""
-    return cid + _SUFFIXES.get(mime_type.partition(";")[0].strip().lower(), ".bin")
+    """Return the place of a blob's file beside the document: equal blobs have one."""
+    return f"blobs/{cid}" + _SUFFIXES.get(mime_type.partition(";")[0].strip().lower(), ".bin")
 
 
 def document_name(value: dict[str, Value], rkey: str) -> str:

@@ -77,13 +77,15 @@ class PullOptions:
 
     `force` replaces files that were changed here. `mirror`: what is gone from the repo is deleted,
     not moved to the trash. `must_prove`: nothing is taken that isn't proven. `form` is what the
-    records become; lines of JSON are handed to `emit`, and nothing is written.
+    records become; lines of JSON are handed to `emit`, and nothing is written. `with_content`: the
+    setting of those who will read the Markdown.
     """
 
     force: bool = False
     mirror: bool = False
     must_prove: bool = False
     form: Form = "json"
+    with_content: bool = True
     emit: Callable[[bytes], object] = field(default=lambda _line: None)
 
 
@@ -257,7 +259,8 @@ class Copy:
         for key, cid in new.items():
             path = names.of(key, json_names(key), ".json")
             markdown = self._markdown_name(found, key, names)
-            yield Work(key, cid, found.block(key), path, markdown, self._site)
+            content = self._options.with_content
+            yield Work(key, cid, found.block(key), path, markdown, self._site, content)
 
     def _markdown_name(self, found: Read, key: str, names: Names) -> str | None:
         if self._options.form != "markdown" or not key.startswith(f"{DOCUMENT}/"):

@@ -9,6 +9,7 @@ from publisher.documents import escape_rkey
 from publisher.export import Exported, to_markdown
 from publisher.export.names import blob_name, document_name
 from publisher.pulling.folder import OutputFolder
+from publisher.pulling.records import Work
 from publisher.repo import RemoteRecord
 from publisher.syntax import Nsid, Rkey
 
@@ -21,17 +22,15 @@ def markdown_names(key: str, value: Mapping[str, Value]) -> Iterator[str]:
     yield f"{name.removesuffix('.md')}-{escape_rkey(rkey, cases=True)}.md"
 
 
-def as_markdown(
-    folder: OutputFolder, key: str, cid: str, value: dict[str, Value], site: str | None
-) -> Exported | None:
+def as_markdown(folder: OutputFolder, work: Work, value: dict[str, Value]) -> Exported | None:
     """Return a document's file, its blobs being here; None where Markdown can't hold it."""
-    collection, _, rkey = key.partition("/")
-    record = RemoteRecord(Nsid(collection), Rkey(rkey), cid, value)
+    collection, _, rkey = work.key.partition("/")
     names = {cid: path for path, cid in named_blobs(value)}
     return to_markdown(
-        record,
+        RemoteRecord(Nsid(collection), Rkey(rkey), work.cid, value),
         blob=lambda cid: folder.content(names[cid]) if cid in names else None,
-        site=site,
+        site=work.site,
+        with_content=work.with_content,
     )
 
 

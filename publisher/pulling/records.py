@@ -54,7 +54,7 @@ class Names:
 class Work:
     """A record that is to be written as JSON at `path`, or as Markdown at `markdown` if it can be.
 
-    `site` is that of the documents, which their files don't say.
+    `site` is that of the documents, which their files don't say; `with_content` the setting.
     """
 
     key: str
@@ -63,6 +63,7 @@ class Work:
     path: str
     markdown: str | None = None
     site: str | None = None
+    with_content: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _write_markdown(
 ) -> Done | None:
     from publisher.pulling.markdown import as_markdown  # what reads Markdown is a tenth of start-up
 
-    made = as_markdown(folder, work.key, work.cid, value, work.site)
+    made = as_markdown(folder, work, value)
     if made is None:
         return None
     wanted = [Wanted(path, work.cid, partial(_itself, made.text))]
