@@ -21,7 +21,7 @@ from publisher.commands.repos import Target
 from publisher.commands.verify import verify
 from publisher.data import Cid
 from publisher.errors import ProofFailed, PublisherError, RepoUnavailable
-from publisher.output import escape, render, to_json
+from publisher.output import render, to_json
 from publisher.progress import Silent
 from publisher.syntax import tid
 from publisher.terminal import show_error
@@ -30,7 +30,7 @@ from tests.liars.cars import CARS, chunked
 from tests.liars.documents import documents
 from tests.liars.forge import Blocks, car
 from tests.liars.identities import IDENTITIES
-from tests.liars.liar import Liar, Outcome, Refused, check_truth
+from tests.liars.liar import Liar, Outcome, Partly, Refused, check_truth
 from tests.liars.listings import LISTINGS, WORDS
 from tests.liars.owners import NAMES, NASTY, RECORDS
 from tests.liars.planted import PLANTED
@@ -85,6 +85,8 @@ def test_a_liar_gets_nowhere(
     liar.expect.check(world, outcome, before)
     assert world.around() == around
     check_printed(outcome, capsys)
+    if isinstance(liar.expect, Partly):  # it isn't forgotten where nothing else moves
+        liar.expect.check(world, world.pull(**liar.options), before)
     if liar.verified and when == "again":
         check_verify(world, liar)
     world.repent()
@@ -108,7 +110,7 @@ def check_printed(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
         show_error(outcome)
         shown = capsys.readouterr().err.rstrip("\n").split("\n")
     assert shown
-    assert [escape(line) for line in shown] == shown
+    assert [line for line in shown if not line.isprintable()] == []
 
 
 def check_verify(world: World, liar: Liar) -> None:
@@ -165,7 +167,7 @@ def test_documents_choose_no_place_outside(
     assert world.around() == around
     names = [place.casefold() for place in world.files()]
     assert len(set(names)) == len(names)
-    assert all(escape(name) == name and len(name) < 300 for name in names)
+    assert all(name.isprintable() and len(name) < 300 for name in names)
     check_printed(outcome, capsys)
     again = world.pull(form=form)
     assert isinstance(again, PullReport), again
@@ -182,7 +184,7 @@ def test_lines_of_json_hold_nothing_that_a_terminal_obeys(world: World) -> None:
     assert [line for line in lines if json.loads(line)["value"] == value]
     for line in lines:
         text = line.decode().removesuffix("\n")
-        assert escape(text) == text
+        assert text.isprintable(), text
     assert world.files() == {}
 
 
