@@ -238,6 +238,17 @@ def test_every_record_arrives_with_its_references_and_the_second_run_writes_noth
     assert (moving.there.repo().head(), moving.there.lock.read_bytes()) == (head, lock)
 
 
+def test_what_was_pulled_of_the_new_repo_goes_on_with_the_same_lock(moving: Move) -> None:
+    moving.publish()
+    moving.there.pull(moving.there.root / "moved")
+    lock = moving.there.lock.read_bytes()
+    new = moving.there.repo().did
+    moving.there.configure(documents="moved", site=f"at://{new}/{MAIN}")
+
+    assert moving.there.publish().counts == {"unchanged": 8}
+    assert moving.there.lock.read_bytes() == lock
+
+
 def test_what_refers_to_nothing_here_keeps_its_cid_and_all_else_gets_another(
     moving: Move,
 ) -> None:
