@@ -98,7 +98,12 @@ BLOBS = (
         unavailable("larger than the 1048576 bytes"),
         limits=BEYOND,
     ),
-    lied("slow", Answer(CONTENT, drip=0.05), unavailable("within 0.3 seconds"), limits=SHORT),
+    lied(
+        "slow",
+        Answer(CONTENT, drip=0.05),
+        unavailable("within 0.3 seconds|took too long"),
+        limits=SHORT,
+    ),
     lied(
         "gzip",
         Answer(gzip.compress(CONTENT), headers={"Content-Encoding": "gzip"}),

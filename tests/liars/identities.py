@@ -151,7 +151,7 @@ DOCUMENTS = (
     answered(
         "slow",
         Answer(b"{" * 99, drip=0.05),
-        refused("within 0.3 seconds"),
+        refused("within 0.3 seconds|took too long"),
         limits={"publisher.identity._LIMITS": Limits(seconds=0.3)},
     ),
 )
