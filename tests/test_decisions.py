@@ -216,6 +216,12 @@ def of_another_site(site: Site) -> None:
     site.configure(site="https://bob.example")
 
 
+def of_no_site(site: Site) -> None:
+    site.write_json("p.json", **{"$type": "org.example.note", "text": "x"})
+    site.publish()
+    (site.content / "p.json").unlink()
+
+
 def changed_elsewhere(site: Site) -> None:
     edit_there(site, title="Theirs")
 
@@ -268,6 +274,16 @@ def test_prune_says_why_it_leaves_an_orphan(
 
     (item,) = (item for item in report.items if item.path == "a.md")
     assert (item.action, item.reason, item.remedy) == (action, reason, remedy)
+
+
+def test_a_record_of_no_site_is_never_pruned(site: Site) -> None:
+    of_no_site(site)
+
+    (item,) = (item for item in site.publish(prune=True).items if item.path == "p.json")
+
+    assert item.action == "orphan"
+    assert item.reason == "its document is gone; its record stays: it is of no site"
+    assert item.remedy == "delete it with the app that shows it"
 
 
 def test_an_emptied_folder_stops_a_prune(site: Site) -> None:

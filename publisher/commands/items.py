@@ -242,7 +242,9 @@ def _why_it_stays(orphan: Orphan) -> tuple[str, str]:
             why = ": nothing is deleted while a document is invalid"
             return why, "correct that one, then --prune deletes this"
         case "site":
-            site = str(orphan.theirs.value.get("site"))
+            site = orphan.theirs.value.get("site")
+            if site is None:
+                return ": it is of no site", "delete it with the app that shows it"
             why = f": it is of another site, {site}"
             return why, "if that site was yours, name it in `formerly` in publisher.toml"
         case "alike":
