@@ -476,7 +476,7 @@ def pull(
         _finish(lambda progress: compare(_config(config), progress), format)
         return
     from publisher.commands import pull as pulling
-    from publisher.pulling import copy as copying
+    from publisher.pulling import wanted as wanting
 
     chosen = tuple(_nsid(name) for name in collection)
     names = repos + tuple(name for path in lists for name in pulling.listed(path))
@@ -491,7 +491,7 @@ def pull(
     folder = out or Path("pulled")
     emit = sys.stdout.buffer.write
     content = form != "markdown" or _config(config).settings.content == "markdown"
-    options = copying.PullOptions(force, mirror, require == "proven", form, content, emit)
+    options = wanting.PullOptions(force, mirror, require == "proven", form, content, emit)
     _finish(
         lambda progress: pulling.pull(selections, folder, options, progress),
         format,

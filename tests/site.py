@@ -23,7 +23,7 @@ from publisher.commands.rounds import Options
 from publisher.config import Config
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
-from publisher.pulling.copy import PullOptions
+from publisher.pulling.wanted import PullOptions
 
 SITE = "https://alice.example"
 

@@ -21,8 +21,8 @@ from publisher.findings import Finding
 from publisher.migration import Moving
 from publisher.output import escape, render, to_json
 from publisher.output.text import Report
-from publisher.pulling.copy import Pulled
 from publisher.pulling.folder import PulledFile
+from publisher.pulling.wanted import Pulled
 from publisher.syntax import Did
 
 TOO_LONG = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1")

@@ -16,7 +16,8 @@ from publisher.documents import DOCUMENT
 from publisher.errors import ConfigError, RepoRefused, RepoUnavailable, StateError
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
-from publisher.pulling.copy import Pulled, PullOptions, Scope
+from publisher.pulling import copy as copying
+from publisher.pulling.wanted import Pulled, PullOptions, Scope
 from publisher.repo import CreateWrite, DeleteWrite
 from publisher.syntax import Nsid, Rkey
 from tests.site import Site, actions, make_site, picture
@@ -439,6 +440,7 @@ def test_a_pull_that_fails_leaves_a_folder_that_nobody_publishes(
 
     with monkeypatch.context() as patched:
         patched.setattr(FolderRepo, "fetch_blob", refuse)
+        patched.setattr(copying, "UNANSWERED", 0)
         with pytest.raises(RepoUnavailable):
             pulled(site, out)
     manifest = json.loads((out / "pull.json").read_text())
@@ -450,6 +452,21 @@ def test_a_pull_that_fails_leaves_a_folder_that_nobody_publishes(
     again = pulled(site, out)
     assert (set(statuses(again).values()), again.unchanged) == ({"updated", "new"}, 1)
     assert json.loads((out / "pull.json").read_text())["complete"] is True
+
+
+def test_a_blob_that_doesnt_come_is_named_and_asked_for_again(
+    site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_repo: FolderRepo, cid: str) -> bytes:
+        raise RepoUnavailable(f"no answer for {cid}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderRepo, "fetch_blob", refuse)
+        report = site.pull(out)
+    (failed,) = (file for file in report.repos[0].files if file.status == "failed")
+    assert (failed.reason, report.exit_status) == (f"no answer for {failed.cid}", 1)
+
+    assert statuses(pulled(site, out)) == {f"blobs/{failed.cid}": "new"}
 
 
 def test_a_file_that_is_gone_on_both_sides_is_forgotten(site: Site, out: Path) -> None:

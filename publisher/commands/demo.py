@@ -17,7 +17,7 @@ from publisher.commands.rounds import Options
 from publisher.commands.validate import Request, ValidateReport, validate
 from publisher.errors import StateError
 from publisher.progress import Progress
-from publisher.pulling.copy import PullOptions
+from publisher.pulling.wanted import PullOptions
 from publisher.resources import bundled
 
 

@@ -245,7 +245,7 @@ def _why_it_stays(orphan: Orphan) -> tuple[str, str]:
             site = orphan.theirs.value.get("site")
             if site is None:
                 return ": it is of no site", "delete it with the app that shows it"
-            why = f": it is of another site, {site}"
+            why = f": it is of another site, {site!s}"
             return why, "if that site was yours, name it in `formerly` in publisher.toml"
         case "alike":
             return ": a document that is here has its path, or its date and title", (

@@ -13,18 +13,11 @@ from publisher.errors import ConfigError, PublisherError, StateError
 from publisher.files import writing
 from publisher.pace import Pace
 from publisher.progress import Progress, Silent
-from publisher.pulling.copy import (
-    PUBLICATION,
-    Copy,
-    Pulled,
-    PullOptions,
-    Scope,
-    read_scope,
-    value_of,
-)
+from publisher.pulling.copy import Copy, read_scope, value_of
 from publisher.pulling.folder import FileStatus, PulledFile
 from publisher.pulling.proof import read
 from publisher.pulling.state import State, one_pull, read_manifest
+from publisher.pulling.wanted import PUBLICATION, Pulled, PullOptions, Scope
 from publisher.pulling.whole import lines, save_archive
 from publisher.repo import Repo
 from publisher.syntax import Nsid

@@ -26,7 +26,7 @@ from publisher.output.lines import (
     validation,
 )
 from publisher.output.publishing import of_difference, publishing
-from publisher.pulling.copy import Pulled
+from publisher.pulling.wanted import Pulled
 
 Report: TypeAlias = (
     ValidateReport

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Final, Literal
 
 from publisher.data import InvalidCbor, Value, decode
 from publisher.documents import DOCUMENT
-from publisher.errors import RepoRefused
+from publisher.errors import RepoRefused, RepoUnavailable
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
 from publisher.pulling.proof import Known, Read, check_order, read, read_record
@@ -24,92 +22,13 @@ from publisher.pulling.records import (
     write_all,
 )
 from publisher.pulling.state import Head, Held, Proof, State, read_manifest
+from publisher.pulling.wanted import Pulled, PullOptions, Scope
 from publisher.repo import Commit, Repo
-from publisher.syntax import Did, Nsid, Rkey
+from publisher.syntax import Rkey
 
-PUBLICATION: Final = Nsid("site.standard.publication")
-Form = Literal["json", "markdown", "jsonl", "car"]
 DOWNLOADS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What is wanted of a repo: `rkey` of the one collection, some collections, or everything.
-
-    With `publication`, the rkey of one: its record, and the documents whose site it is.
-    """
-
-    collections: tuple[Nsid, ...] = ()
-    rkey: str | None = None
-    publication: str | None = None
-
-    @classmethod
-    def of_publication(cls, rkey: str) -> Scope:
-        """Return the scope of a publication."""
-        return cls((PUBLICATION, DOCUMENT), publication=rkey)
-
-    @property
-    def whole(self) -> bool:
-        """Whether everything is wanted."""
-        return not self.collections
-
-    def takes(self, key: str) -> bool:
-        """Tell whether the record 'collection/rkey' is wanted."""
-        collection, _, rkey = key.partition("/")
-        if self.publication and collection == PUBLICATION:
-            return rkey == self.publication
-        return (self.whole or collection in self.collections) and self.rkey in {None, rkey}
-
-    def takes_value(self, key: str, value: Mapping[str, Value], did: Did) -> bool:
-        """Tell whether a record that `takes` took is wanted by what it holds."""
-        if self.publication is None or not key.startswith(f"{DOCUMENT}/"):
-            return True
-        return value.get("site") == f"at://{did}/{PUBLICATION}/{self.publication}"
-
-    def text(self) -> str:
-        """Return what tells two selections apart."""
-        return " ".join([*sorted(self.collections), self.rkey or self.publication or ""])
-
-
-@dataclass(frozen=True, slots=True)
-class PullOptions:
-    """What the command line asks for.
-
-    `force` replaces files that were changed here. `mirror`: what is gone from the repo is deleted,
-    not moved to the trash. `must_prove`: nothing is taken that isn't proven. `form` is what the
-    records become; lines of JSON are handed to `emit`, and nothing is written. `with_content`: the
-    setting of those who will read the Markdown.
-    """
-
-    force: bool = False
-    mirror: bool = False
-    must_prove: bool = False
-    form: Form = "json"
-    with_content: bool = True
-    emit: Callable[[bytes], object] = field(default=lambda _line: None)
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """What came of one repo: the files that aren't as they were before, and how many are.
-
-    `reason` says why no more than `proof` is known.
-    """
-
-    repo: str
-    did: str
-    rev: str
-    folder: Path
-    files: tuple[PulledFile, ...]
-    unchanged: int = 0
-    proof: Proof = "proven"
-    reason: str = ""
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many files have each status."""
-        found: Counter[str] = Counter(file.status for file in self.files)
-        return {**found, "unchanged": self.unchanged}
+UNANSWERED = 8
+"""How many blobs may fail to come for reasons that a later try may not have."""
 
 
 class Copy:
@@ -134,6 +53,7 @@ class Copy:
         self._folder = OutputFolder(state.folder, state.files, force=options.force)
         self._files: list[PulledFile] = []
         self._fetched: set[str] = set()
+        self._unanswered = 0
         self._site: str | None = None
 
     def run(self, commit: Commit) -> Pulled:
@@ -291,7 +211,13 @@ class Copy:
 
     def _blob(self, pair: tuple[str, str]) -> PulledFile:
         path, cid = pair
-        return self._folder.put(Wanted(path, cid, partial(self._repo.fetch_blob, cid)))
+        try:
+            return self._folder.put(Wanted(path, cid, partial(self._repo.fetch_blob, cid)))
+        except RepoUnavailable as error:
+            self._unanswered += 1
+            if self._unanswered > UNANSWERED:
+                raise
+            return PulledFile(path, "failed", cid, error.message)
 
     def _sweep(self, wanted: Mapping[str, str], held: dict[str, Held], rev: str) -> None:
         """Fetch the blobs that records need, and take away the files that none does."""
@@ -301,8 +227,11 @@ class Copy:
         needed = {path for each in held.values() for path in each.paths}
         needed |= {path for each in held.values() for path, _ in each.blobs}
         into = None if self._options.mirror else rev
-        gone = [path for path in self._folder.files if path not in needed]
-        self._files += self._folder.remove(gone, into=into)
+        gone = {path for path in self._folder.files if path not in needed}
+        vain = gone & self._fetched - self._state.files.keys()  # for what became JSON after all
+        self._folder.remove(vain, into=None)
+        self._files = [file for file in self._files if file.path not in vain]
+        self._files += self._folder.remove(gone - vain, into=into)
 
     def _text(self) -> str:
         """Return what tells two pulls apart that leave different files."""

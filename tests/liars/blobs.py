@@ -8,10 +8,9 @@ from itertools import repeat
 from typing import Any
 
 from publisher.data import DAG_CBOR, RAW, Cid, Value
-from publisher.errors import RepoUnavailable
 from publisher.transport import Limits
 from tests.liars.cars import chunked
-from tests.liars.liar import Expected, Harmless, Liar, Partly, Refused
+from tests.liars.liar import Expected, Harmless, Liar, Partly
 from tests.liars.world import World, blob, refusal
 from tests.local_server import Answer, Seen
 from tests.repo_server import note, path
@@ -42,9 +41,9 @@ def lied(
     return Liar(f"blob: {name}", arrange, expect, **more)
 
 
-def unavailable(says: str) -> Refused:
-    """All records are there, and what came of the other blobs."""
-    return Refused(RepoUnavailable, says, whole=False)
+def unavailable(says: str) -> Partly:
+    """All records are there, and the other blobs."""
+    return Partly({FILE: says})
 
 
 def damaged_twice() -> Callable[[Seen], Answer]:

@@ -19,7 +19,7 @@ from publisher.commands.repos import Target
 from publisher.data import RAW, Cid, Value, blob_refs
 from publisher.errors import PublisherError
 from publisher.progress import Silent
-from publisher.pulling.copy import PullOptions
+from publisher.pulling.wanted import PullOptions
 from publisher.syntax import tid
 from publisher.transport import GuardedTransport
 from tests.local_server import Answer, LocalServer, Seen, serve
