@@ -95,7 +95,7 @@ class Copy:
         records = self._state.records()
         complete = all(
             (held := self._state.held.get(key)) and self._is_written(held, cid)
-            for key, cid in records.items()
+            for key, (cid, _) in records.items()
             if self._scope.takes(key)
         )
         return Known(head.commit.rev, records) if complete else None

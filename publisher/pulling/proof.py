@@ -35,10 +35,13 @@ _Proof = TypeVar("_Proof")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an earlier pull proved: the commit, and 'collection/rkey' to CID of all records."""
+    """What an earlier pull proved: the commit, and 'collection/rkey' to CID of all records.
+
+    The CID stands there as text, too.
+    """
 
     rev: str
-    items: Mapping[str, str]
+    items: Mapping[str, tuple[str, Cid]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _archived(repo: Repo, known: Known | None) -> Iterator[Read]:
                 _log.info("%s: %s; it is fetched again", repo.name, error)
                 known, torn = None, error
                 continue
-            yield _as_read(proven, file if known is None else None)
+            yield _as_read(proven, file if known is None else None, known)
             return
     raise _unproven(repo, f"{torn}, each of the {FETCHES} times it was fetched") from torn
 
@@ -120,7 +123,7 @@ def read_record(repo: Repo, collection: Nsid, rkey: Rkey) -> Read | None:
 def _proven(repo: Repo, file: BinaryIO, known: Known | None) -> Proven:
     old = None
     if known is not None:
-        old = {path: Cid.parse(cid) for path, cid in known.items.items()}
+        old = {path: cid for path, (_, cid) in known.items.items()}
     return _by_key(repo, partial(prove, CarFile(file), did=repo.did, old=old))
 
 
@@ -136,8 +139,9 @@ def _by_key(repo: Repo, prove_it: Callable[..., _Proof]) -> _Proof:
         return prove_it(key=now)
 
 
-def _as_read(proven: Proven, file: BinaryIO | None) -> Read:
-    items = {path: str(cid) for path, cid in proven.items.items()}
+def _as_read(proven: Proven, file: BinaryIO | None, known: Known | None) -> Read:
+    texts = {cid.raw: text for text, cid in known.items.values()} if known else {}
+    items = {path: texts.get(cid.raw) or str(cid) for path, cid in proven.items.items()}
 
     def block(path: str) -> bytes:
         return proven.block(proven.items[path])

@@ -18,6 +18,7 @@ from typing import Final, Literal, TypeAlias
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
 
+from publisher.data import Cid
 from publisher.errors import StateError
 from publisher.files import write_atomically, writing
 from publisher.repo import Commit
@@ -30,7 +31,9 @@ _VERSION: Final = 1
 _SCHEMA: Final = (
     "CREATE TABLE head (did TEXT NOT NULL, cid TEXT NOT NULL, rev TEXT NOT NULL,"
     " proof TEXT NOT NULL, scope TEXT NOT NULL, complete INTEGER NOT NULL, site TEXT NOT NULL)",
-    "CREATE TABLE record (key TEXT PRIMARY KEY, cid TEXT NOT NULL) WITHOUT ROWID",
+    # the bytes too: making them of 10,000 texts, or texts of them, takes longer than all the rest
+    "CREATE TABLE record (key TEXT PRIMARY KEY, cid TEXT NOT NULL, raw BLOB NOT NULL)"
+    " WITHOUT ROWID",
     "CREATE TABLE held (key TEXT PRIMARY KEY, paths TEXT NOT NULL, blobs TEXT NOT NULL)"
     " WITHOUT ROWID",
     "CREATE TABLE file (path TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL,"
@@ -94,10 +97,16 @@ class Held:
 
     def columns(self) -> tuple[object, ...]:
         """Return what the table has of it."""
-        return json.dumps(self.paths), json.dumps(self.blobs)
+        return "\n".join(self.paths), "\n".join(" ".join(pair) for pair in self.blobs)
 
 
 _Row: TypeAlias = File | Held
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """Return pairs of path and CID; neither has a space."""
+    pairs = (line.partition(" ") for line in text.split("\n") if line)
+    return tuple((path, cid) for path, _, cid in pairs)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -158,11 +167,14 @@ class State:
         """The folder that it is the state of."""
         return self._folder
 
-    def records(self) -> dict[str, str]:
-        """Return 'collection/rkey' to CID of all records of the repo at `head`, sorted."""
+    def records(self) -> dict[str, tuple[str, Cid]]:
+        """Return 'collection/rkey' to CID, as text too, of all records of the repo, sorted.
+
+        Raises StateError.
+        """
         with self._named(sqlite3.Error):
-            rows = self._connection().execute("SELECT key, cid FROM record ORDER BY key")
-            return dict(rows.fetchall())
+            rows = self._connection().execute("SELECT key, cid, raw FROM record ORDER BY key")
+            return {key: (text, Cid(raw)) for key, text, raw in rows}
 
     def begin(self, head: Head) -> None:
         """Say in `pull.json` what is being written, before the first file is."""
@@ -201,6 +213,8 @@ class State:
     def _load(self) -> None:
         try:
             database = self._connection()
+            if database.execute("PRAGMA user_version").fetchone() != (_VERSION,):
+                raise sqlite3.DatabaseError("it is of another version")
             rows = database.execute("SELECT * FROM head").fetchall()
             if not rows or rows[0][0] != self._did:
                 raise sqlite3.DatabaseError("it is that of another repo")
@@ -210,7 +224,7 @@ class State:
                 path: File(*rest) for path, *rest in database.execute("SELECT * FROM file")
             }
             self.held = {
-                key: Held(tuple(json.loads(paths)), tuple(map(tuple, json.loads(blobs))))
+                key: Held(tuple(paths.split("\n")), _pairs(blobs))
                 for key, paths, blobs in database.execute("SELECT * FROM held")
             }
         except (sqlite3.Error, ValueError, TypeError):
@@ -269,7 +283,11 @@ class State:
     ) -> None:
         """Bring a table from one state to the other; the first column is its key."""
         gone = [(key,) for key in before.keys() - after.keys()]
-        new = [(key, *row.columns()) for key, row in after.items() if before.get(key) != row]
+        new = [
+            (key, *row.columns())
+            for key, row in after.items()
+            if (old := before.get(key)) is not row and old != row
+        ]
         name = _KEYS[table]
         database.executemany(f"DELETE FROM {table} WHERE {name} = ?", gone)  # noqa: S608  # ours
         if new:
@@ -279,9 +297,11 @@ class State:
     def _move(self, database: sqlite3.Connection, records: Mapping[str, str]) -> None:
         before = dict(database.execute("SELECT key, cid FROM record").fetchall())
         gone = [(key,) for key in before.keys() - records.keys()]
-        new = [(key, cid) for key, cid in records.items() if before.get(key) != cid]
+        new = [
+            (key, cid, Cid.parse(cid).raw) for key, cid in records.items() if before.get(key) != cid
+        ]
         database.executemany("DELETE FROM record WHERE key = ?", gone)
-        database.executemany("INSERT OR REPLACE INTO record VALUES (?, ?)", new)
+        database.executemany("INSERT OR REPLACE INTO record VALUES (?, ?, ?)", new)
 
     def _describe(self, head: Head, files: Iterable[str]) -> None:
         """Write `pull.json`, if that changes it."""
