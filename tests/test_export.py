@@ -294,7 +294,7 @@ def test_a_cover_that_would_be_another_is_told(
     found = to_markdown(remote(VALUE | {"coverImage": cover}), blob=lambda _: content, site=SITE)
     assert found is not None
     assert found.losses == (loss.format(cid=cid_of(cover)),)
-    assert f"cover: {cid_of(cover)}." in found.text.decode()
+    assert f"cover: blobs/{cid_of(cover)}." in found.text.decode()
 
 
 @pytest.mark.parametrize(
