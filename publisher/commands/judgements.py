@@ -84,9 +84,9 @@ class Judgements:
 
     def keep(self) -> None:
         """Write down what was noted; a disk that is full only makes the next run slower."""
-        new = [row for file in self._new if (row := _row(file))]
-        if self._rows and not new and not self._gone:
+        if self._rows and not self._new and not self._gone:
             return
+        new = (row for file in self._new if (row := _row(file)))  # of 100,000, few are held
         try:
             with writing(self._path), self._writing() as database:
                 database.executemany("INSERT OR REPLACE INTO judged VALUES (?, ?, ?, ?)", new)
