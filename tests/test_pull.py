@@ -432,12 +432,14 @@ def test_check_finds_a_missing_blob(site: Site, monkeypatch: pytest.MonkeyPatch)
     assert {i.path: i.status for i in report.items} == {"a.md": "blob-missing", "b.json": "equal"}
 
 
+def refuse(_repo: FolderRepo, cid: str) -> bytes:
+    """Give no blob."""
+    raise RepoUnavailable(f"no answer for {cid}")
+
+
 def test_a_pull_that_fails_leaves_a_folder_that_nobody_publishes(
     site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_repo: FolderRepo, cid: str) -> bytes:
-        raise RepoUnavailable(f"no answer for {cid}")
-
     with monkeypatch.context() as patched:
         patched.setattr(FolderRepo, "fetch_blob", refuse)
         patched.setattr(copying, "UNANSWERED", 0)
@@ -457,9 +459,6 @@ def test_a_pull_that_fails_leaves_a_folder_that_nobody_publishes(
 def test_a_blob_that_doesnt_come_is_named_and_asked_for_again(
     site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_repo: FolderRepo, cid: str) -> bytes:
-        raise RepoUnavailable(f"no answer for {cid}")
-
     with monkeypatch.context() as patched:
         patched.setattr(FolderRepo, "fetch_blob", refuse)
         report = site.pull(out)

@@ -227,14 +227,7 @@ class Matching:
 
         Then nothing is proven, and all of these records are candidates.
         """
-        index = by_trait(records)
-        return {
-            record.key
-            for collection in {record.collection for record in records}
-            for theirs in self._unclaimed(collection)
-            for record in sharing(theirs, index)
-            if self._same_site(record, theirs)
-        }
+        return {record.key for record, _ in self._alike(records)}
 
     def _at_derived(self, record: Record) -> RemoteRecord | None:
         if not self.remote.get(record.collection):
@@ -271,14 +264,20 @@ class Matching:
 
     def _equal(self, records: Sequence[Record]) -> set[str]:
         """Return the documents that share all traits with a record that nobody has claimed."""
-        index = by_trait(records)
         return {
             record.key
-            for collection in {record.collection for record in records}
-            for theirs in self._unclaimed(collection)
-            for record in sharing(theirs, index)
-            if shared(record, theirs) == ALL_TRAITS and self._same_site(record, theirs)
+            for record, theirs in self._alike(records)
+            if shared(record, theirs) == ALL_TRAITS
         }
+
+    def _alike(self, records: Sequence[Record]) -> Iterator[tuple[Record, RemoteRecord]]:
+        """Yield documents with unclaimed records of their site that share a trait with them."""
+        index = by_trait(records)
+        for collection in {record.collection for record in records}:
+            for theirs in self._unclaimed(collection):
+                for record in sharing(theirs, index):
+                    if self._same_site(record, theirs):
+                        yield record, theirs
 
     def _bases(self, record: Record) -> tuple[LockEntry, ...]:
         """Return what is known of a document, without what others have by now.
