@@ -215,7 +215,7 @@ class Judge:
             for profile in self.profiles
         ]
         found = [finding for verdict in verdicts for finding in verdict.findings]
-        if isinstance(value, dict):
+        if isinstance(value, dict) and self._has_advice():
             found += self._advised(quality.check(value, now=self.now))
         worst = min((verdict.status for verdict in verdicts), key=_STATUSES.index)
         return Verdict(worst, found if len(verdicts) == 1 else _gravest(found))
@@ -240,6 +240,10 @@ class Judge:
 
     def _advised(self, findings: list[Finding]) -> list[Finding]:
         return [finding for finding in findings if self._advises(finding.code)]
+
+    def _has_advice(self) -> bool:
+        """Tell whether any rule can count: none is an error unless the config says so."""
+        return self.advice or bool(self.select) or "error" in self.config.settings.rules.values()
 
     def _advises(self, code: str) -> bool:
         rule = self.config.settings.rules.get(code, RULES[code].severity)

@@ -19,6 +19,11 @@ Value: TypeAlias = "bool | int | str | bytes | Cid | list[Value] | dict[str, Val
 _MAX_DEPTH = 256  # of anything that is decoded; records are held to 32 by `check`
 _LINK_HEAD = b"\xd8\x2a\x58\x25\x00"
 
+# Most records have the same fields: the CBOR of their short names, with its head, to the names.
+_names: dict[bytes, str] = {}
+_MAX_NAMES = 4096
+_SHORT_KEY = 25  # bytes: the length stands in the head
+
 
 class InvalidCbor(ValueError):
     """Bytes that are no DAG-CBOR, or a value that has none."""
@@ -39,7 +44,7 @@ def encode(value: Value) -> bytes:
 def decode(block: bytes) -> Value:
     """Return the value of a DAG-CBOR block; only the one canonical encoding is read."""
     try:
-        value, end = _read(memoryview(block), 0, 0)
+        value, end = _read(block, 0, 0)
     except RecursionError as error:  # the caller stands deep already
         raise InvalidCbor("nesting is too deep") from error
     if end != len(block):
@@ -127,12 +132,14 @@ def _ordered(names: tuple[str, ...]) -> Sequence[tuple[str, bytes]]:
     return found
 
 
-def _read(block: memoryview, at: int, depth: int) -> tuple[Value, int]:
+def _read(block: bytes, at: int, depth: int) -> tuple[Value, int]:
     if depth > _MAX_DEPTH:
         raise InvalidCbor(f"nesting is deeper than {_MAX_DEPTH}")
     if at >= len(block):
         raise InvalidCbor("the block is cut short")
     major, low = block[at] >> 5, block[at] & 31
+    if major == 3:
+        return _read_text(block, at)
     if major == 7:
         simple = {20: False, 21: True, 22: None}
         if low not in simple:
@@ -141,9 +148,8 @@ def _read(block: memoryview, at: int, depth: int) -> tuple[Value, int]:
     number, at = _read_number(block, at, low)
     if major in {0, 1}:
         return (number if major == 0 else -1 - number), at
-    if major in {2, 3}:
-        raw, at = _read_bytes(block, at, number)
-        return (raw, at) if major == 2 else (_text(raw), at)
+    if major == 2:
+        return _read_bytes(block, at, number)
     if number > len(block) and major != 6:
         raise InvalidCbor("the block is cut short")
     if major == 4:
@@ -153,7 +159,7 @@ def _read(block: memoryview, at: int, depth: int) -> tuple[Value, int]:
     return _read_link(block, at, number)
 
 
-def _read_number(block: memoryview, at: int, low: int) -> tuple[int, int]:
+def _read_number(block: bytes, at: int, low: int) -> tuple[int, int]:
     at += 1
     if low < 24:
         return low, at
@@ -167,20 +173,26 @@ def _read_number(block: memoryview, at: int, low: int) -> tuple[int, int]:
     return number, at
 
 
-def _read_bytes(block: memoryview, at: int, size: int) -> tuple[bytes, int]:
-    if at + size > len(block):
+def _read_bytes(block: bytes, at: int, size: int) -> tuple[bytes, int]:
+    end = at + size
+    if end > len(block):
         raise InvalidCbor("the block is cut short")
-    return bytes(block[at : at + size]), at + size
+    return block[at:end], end
 
 
-def _text(raw: bytes) -> str:
+def _read_text(block: bytes, at: int) -> tuple[str, int]:
+    first = block[at]
+    size, at = (first - 0x60, at + 1) if first < 0x78 else _read_number(block, at, first & 31)
+    end = at + size
+    if end > len(block):
+        raise InvalidCbor("the block is cut short")
     try:
-        return raw.decode()
+        return block[at:end].decode(), end
     except UnicodeDecodeError as error:
         raise InvalidCbor("a string isn't UTF-8") from error
 
 
-def _read_list(block: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
+def _read_list(block: bytes, at: int, count: int, depth: int) -> tuple[Value, int]:
     items: list[Value] = []
     for _ in range(count):
         item, at = _read(block, at, depth + 1)
@@ -188,23 +200,33 @@ def _read_list(block: memoryview, at: int, count: int, depth: int) -> tuple[Valu
     return items, at
 
 
-def _read_map(block: memoryview, at: int, count: int, depth: int) -> tuple[Value, int]:
+def _read_map(block: bytes, at: int, count: int, depth: int) -> tuple[Value, int]:
     mapping: dict[str, Value] = {}
-    previous: tuple[int, bytes] = (-1, b"")
+    previous = b""
     for _ in range(count):
-        if at >= len(block) or block[at] >> 5 != 3:
+        first = block[at] if at < len(block) else 0
+        if first >> 5 != 3:
             raise InvalidCbor("a map key is no string")
-        size, at = _read_number(block, at, block[at] & 31)
-        raw, at = _read_bytes(block, at, size)
-        if (size, raw) <= previous:
+        key = block[at : at + first - 0x5F]  # with its head: shorter keys come first
+        name = _names.get(key)
+        if name is None:
+            name, end = _read_text(block, at)
+            key = block[at:end]
+            if len(key) < _SHORT_KEY and len(_names) < _MAX_NAMES:
+                _names[key] = name
+        if key <= previous:
             raise InvalidCbor("map keys are out of order or repeated")
-        previous = (size, raw)
-        mapping[_text(raw)], at = _read(block, at, depth + 1)
+        at += len(key)
+        previous = key
+        if at < len(block) and block[at] >> 5 == 3:
+            mapping[name], at = _read_text(block, at)
+        else:
+            mapping[name], at = _read(block, at, depth + 1)
     return mapping, at
 
 
-def _read_link(block: memoryview, at: int, tag: int) -> tuple[Value, int]:
-    if tag != 42 or bytes(block[at : at + 3]) != _LINK_HEAD[2:]:
+def _read_link(block: bytes, at: int, tag: int) -> tuple[Value, int]:
+    if tag != 42 or block[at : at + 3] != _LINK_HEAD[2:]:
         raise InvalidCbor("a tag that is no link")
     raw, at = _read_bytes(block, at + 3, 36)
     try:

@@ -31,7 +31,12 @@ class Cid:
     @classmethod
     def of(cls, content: bytes, codec: int) -> Cid:
         """Return the CID of a block (`codec` RAW or DAG_CBOR)."""
-        return cls(_PREFIX[codec] + hashlib.sha256(content).digest())
+        return cls.hashed(hashlib.sha256(content).digest(), codec)
+
+    @classmethod
+    def hashed(cls, digest: bytes, codec: int) -> Cid:
+        """Return the CID of a block by its SHA-256."""
+        return cls(_PREFIX[codec] + digest)
 
     @classmethod
     def parse(cls, text: str) -> Cid:
@@ -54,6 +59,11 @@ class Cid:
     def codec(self) -> int:
         """RAW for blobs, DAG_CBOR for records and other nodes."""
         return self.raw[1]
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the block."""
+        return self.raw[4:]
 
     def __str__(self) -> str:
         return "b" + base64.b32encode(self.raw).decode("ascii").rstrip("=").lower()
