@@ -120,21 +120,18 @@ def _journal_lines(path: Path) -> list[_Line]:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The documents, by key and path, and the places of which the lock says enough now."""
+    """The places of which the lock says enough now."""
 
-    names: frozenset[str]
     places: frozenset[tuple[str, str]]
 
     @classmethod
     def by(cls, entries: Iterable[LockEntry]) -> Settled:
         """Return what these lines of the lock settle, those that are dropped too."""
-        entries = list(entries)
-        names = frozenset(name for entry in entries for name in (entry.key, entry.path))
-        return cls(names, frozenset((entry.collection, entry.rkey) for entry in entries))
+        return cls(frozenset((entry.collection, entry.rkey) for entry in entries))
 
     def covers(self, intent: LockEntry | _Line) -> bool:
         """Tell whether a line of the journal is needed no longer."""
-        return intent.key in self.names or (intent.collection, intent.rkey) in self.places
+        return (intent.collection, intent.rkey) in self.places
 
 
 class Journal:

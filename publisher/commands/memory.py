@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from publisher import lock
@@ -108,20 +110,27 @@ def lines_after(
                 pass
     gone |= {k: done.entry for k, done in outcome.written.items() if isinstance(done, Delete)}
     places = {(entry.collection, entry.rkey) for entry in known.values()}
-    left = (
-        entry
+    left = {
+        key: entry
         for key, entry in memory.entries.items()
         if key not in gone and (entry.collection, entry.rkey) not in places
-    )
-    named = (_under_its_name(entry, moved) for entry in left)
+    }
+    named = (_under_its_name(entry, moved, left) for entry in left.values())
     kept = (without_its_name(entry) if entry.key in known else entry for entry in named)
     return {entry.key: entry for entry in kept} | known, [*known.values(), *gone.values()]
 
 
-def _under_its_name(entry: LockEntry, moved: Mapping[Place, Record]) -> LockEntry:
-    """Return the line of a document that was renamed while its record is in question."""
+def _under_its_name(
+    entry: LockEntry, moved: Mapping[Place, Record], taken: Container[str]
+) -> LockEntry:
+    """Return the line of a document that was renamed while its record is in question.
+
+    It keeps its old name where that document has another line: none is lost.
+    """
     record = moved.get((entry.collection, entry.rkey))
-    return replace(entry, key=record.key, path=record.path) if record else entry
+    if record is None or record.key in taken:
+        return entry
+    return replace(entry, key=record.key, path=record.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +163,11 @@ class WriteAhead:
         if not missing:
             return
         with threads(_DOWNLOADS) as pool:
-            for cid, content in zip(missing, pool.map(self._blob, missing), strict=True):
-                if content is not None:
-                    self.backups.keep_blob(cid, content)
+            deque(pool.map(self._keep_blob, missing), maxlen=0)
 
-    def _blob(self, cid: str) -> bytes | None:
-        try:
-            return self.repo.fetch_blob(cid)
-        except RepoRefused:  # it is gone or damaged there: nothing is lost that there was
-            return None
+    def _keep_blob(self, cid: str) -> None:
+        with suppress(RepoRefused):  # it is gone or damaged there: nothing is lost that there was
+            self.backups.keep_blob(cid, self.repo.fetch_blob)
 
 
 def intents(actions: Iterable[Pending], entries: Iterable[LockEntry]) -> list[LockEntry]:

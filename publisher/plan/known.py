@@ -15,6 +15,7 @@ class Known:
 
     def __init__(self, state: State) -> None:
         self._entries = state.entries
+        self._written = state.intents
         self._by_path = {entry.path: entry for entry in state.entries.values()}
         self._intents: dict[str, list[LockEntry]] = {}
         self._bases: dict[tuple[str, str], tuple[LockEntry, ...]] = {}
@@ -51,11 +52,10 @@ class Known:
     def lines(self) -> Sequence[LockEntry]:
         """A line for each record that we know of, by key: what was written down, too.
 
-        Of several intents of a document the last one counts, and none beside the lock's line.
+        Of several of one record the lock's counts, else the last.
         """
-        last = {key: intents[-1] for key, intents in self._intents.items()}
-        lines = {place_of(line): line for line in last.values() if line.key not in self._entries}
-        lines |= {place_of(entry): entry for entry in self._entries.values()}
+        known = (*self._written, *self._entries.values())
+        lines = {place_of(line): line for line in known}
         return sorted(lines.values(), key=lambda line: line.key)
 
 

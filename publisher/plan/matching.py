@@ -77,8 +77,9 @@ class Matching:
                 continue
             theirs, bases = self._at(place), self.known.by_place[place]
             if line.path in self.state.held or used & names:
-                if theirs and settled & names and place not in self.claimed:
-                    yield _orphan(without_its_name(line), bases, theirs)
+                if settled & names and place not in self.claimed:
+                    other = without_its_name(line)
+                    yield _orphan(other, bases, theirs) if theirs else Forget(other)
             elif theirs is None or place in matched:
                 yield Forget(line)
             else:
@@ -219,7 +220,7 @@ class Matching:
         strange = [(record, theirs) for record, theirs in doubted if not is_alike(record, theirs)]
         reminded = self._reminded([record for record, _ in strange])
         for record, theirs in strange:
-            if record.key not in reminded:
+            if record.key not in reminded and not self._is_locked(record):
                 self._claim(record, Match((theirs.collection, theirs.rkey)))
 
     def _reminded(self, records: Sequence[Record]) -> set[str]:
@@ -228,6 +229,10 @@ class Matching:
         Then nothing is proven, and all of these records are candidates.
         """
         return {record.key for record, _ in self._alike(records)}
+
+    def _is_locked(self, record: Record) -> bool:
+        """Tell whether the lock has a record of this document, be it there or not."""
+        return any(self.known.is_locked(base) for base in self._bases(record))
 
     def _at_derived(self, record: Record) -> RemoteRecord | None:
         if not self.remote.get(record.collection):

@@ -1,0 +1,111 @@
+"""What earlier runs know of a record is neither lost nor outdone by what its key says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from publisher.apply import Outcome
+from publisher.commands.memory import Memory, lines_after
+from publisher.lock import Lock, Settled
+from publisher.plan import (
+    Action,
+    Adopt,
+    Conflict,
+    Delete,
+    Forget,
+    LockEntry,
+    Orphan,
+    RemoteDeleted,
+    State,
+    Unchanged,
+    plan,
+)
+from publisher.record import Record, derived_rkey
+from publisher.syntax import Rkey
+from tests.test_plan import DID, at, locked, make, remote
+
+AT_X, AT_Y = Rkey("3lzzzzzzzzz22"), Rkey("3lzzzzzzzzz33")
+A, X, Y = make("a.md"), make("x.md"), make("y.md")
+
+
+def named(record: Record, name: str) -> Record:
+    return replace(record, key=name, path=name)
+
+
+def told(actions: list[Action]) -> list[tuple[type[Action], str, Rkey | None]]:
+    return [
+        (type(a), a.entry.path, a.entry.rkey)
+        if isinstance(a, (Orphan, Delete, Forget))
+        else (type(a), a.record.path, a.rkey)
+        for a in actions
+    ]
+
+
+def after(memory: Memory, actions: list[Action]) -> tuple[dict[str, LockEntry], list[LockEntry]]:
+    """The lock's lines after a run that had nothing to write, and what stays in the journal."""
+    entries, settles = lines_after(memory, actions, Outcome())
+    settled = Settled.by(settles)
+    return entries, [intent for intent in memory.intents if not settled.covers(intent)]
+
+
+@pytest.fixture
+def outlived() -> State:
+    """Y has the name, and so the derived key, of X, whose record is an orphan now."""
+    name, rkey = f"x.md ({AT_X})", derived_rkey(X, DID, 0)
+    return State({"x.md": locked(named(Y, "x.md"), AT_Y), name: locked(named(X, name), rkey)})
+
+
+def test_a_record_at_the_derived_key_is_not_taken_for_the_deleted_one_of_the_lock(
+    outlived: State,
+) -> None:
+    theirs = at(derived_rkey(X, DID, 0), make("x.md", title="of another app").value)
+
+    actions = plan(DID, [named(Y, "x.md")], remote(theirs), outlived)
+
+    assert told(actions) == [
+        (RemoteDeleted, "x.md", AT_Y),
+        (Orphan, f"x.md ({AT_X})", theirs.rkey),
+    ]
+
+
+def test_of_a_document_that_was_sent_to_two_places_both_records_are_orphans() -> None:
+    written = State(intents=[locked(A, AT_X), locked(A, AT_Y)])
+
+    actions = plan(DID, [], remote(at(AT_X, A.value), at(AT_Y, A.value)), written)
+
+    assert sorted(told(actions)) == [(Orphan, "a.md", AT_X), (Orphan, "a.md", AT_Y)]
+
+
+def test_a_create_that_never_arrived_is_forgotten_when_its_document_has_another_record() -> None:
+    memory = Memory(intents=[locked(A, AT_X), locked(A, AT_Y)])
+    actions = plan(DID, [A], remote(at(AT_Y, A.value)), State(intents=memory.intents))
+
+    entries, journal = after(memory, actions)
+
+    assert told(actions)[0] == (Unchanged, "a.md", AT_Y)
+    assert [*entries] == ["a.md"]
+    assert journal == []
+
+
+def test_what_is_known_of_a_record_in_question_stays_when_its_name_has_another() -> None:
+    there = remote(at(AT_X, X.value), at(AT_Y, make("y.md", title="of another app").value))
+    edited = make("y.md", title="edited")
+    renamed = [named(X, "y.md"), named(edited, "z.md")]
+    memory = Memory(intents=[locked(X, AT_X), locked(Y, AT_Y)])
+
+    actions = plan(DID, renamed, there, State(intents=memory.intents))
+    _, journal = after(memory, actions)
+
+    assert told(actions)[:2] == [(Unchanged, "y.md", AT_X), (Adopt, "z.md", AT_Y)]
+    assert journal == [locked(Y, AT_Y)]
+
+
+def test_a_document_in_question_with_two_lines_loses_neither() -> None:
+    lines = {"x.md": locked(X, AT_X), "y.md": locked(Y, AT_Y)}
+    asked = Conflict(X, AT_Y, "both changed", "decide")
+
+    entries, _ = after(Memory(Lock(DID, lines), lines), [asked])
+
+    assert entries == lines
