@@ -58,7 +58,7 @@ def startup(folder: Path) -> None:
 def pds(_folder: Path) -> None:
     """Measure documents with covers on the reference PDS beside bare requests of the same bytes."""
     print(f"\n{COVERS} documents with covers on the reference PDS")
-    with reference_pds.start() as server:
+    with reference_pds.start(slow_logins=True) as server:
         names = ("bare requests (floor)", "publish", "publish again", "pull")
         figures: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(3):

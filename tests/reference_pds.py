@@ -231,14 +231,16 @@ def start(
     blob_limit: int | None = None,
     access_ttl: int | None = None,
     did_doc: bool = True,
+    slow_logins: bool = False,
     data: Path | None = None,
     log: Path | None = None,
 ) -> Iterator[ReferencePds]:
     """Run a server with these accounts (handles that end in .test) until the block ends.
 
     `blob_limit` is in bytes, `access_ttl` in seconds, `did_doc` whether the answer to a login
-    has the DID document. With `data`, a second start on the same
-    folder has the same addresses, accounts and records. Raises InstallError, StartError.
+    has the DID document, `slow_logins` whether a login takes as long as elsewhere (350 ms). With
+    `data`, a second start on the same folder has the same addresses, accounts and records.
+    Raises InstallError, StartError.
     """
     given = {
         "--accounts": ",".join(accounts) or None,
@@ -252,6 +254,8 @@ def start(
         options.append("--rate-limits")
     if not did_doc:
         options.append("--no-did-doc")
+    if slow_logins:
+        options.append("--slow-logins")
     launcher = [node(), FILES / "launcher.mjs"]
     options += [f"--modules={install()}", "--exit-with-stdin"]
     with (

@@ -17,10 +17,8 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
 
-import httpx
 import keyring
 import pytest
 
@@ -149,12 +147,6 @@ def logged(stream: io.StringIO) -> Iterator[None]:
     finally:
         root.setLevel(level)
         root.removeHandler(handler)
-
-
-@pytest.fixture(autouse=True)
-def one_tls_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read the certificates of this machine once: 45 ms for each of hundreds of clients."""
-    monkeypatch.setattr(httpx, "create_ssl_context", cache(httpx.create_ssl_context))
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
