@@ -250,7 +250,10 @@ KEPT = "publishing the file leaves the record's content as it is"
         ),
         (
             {"content": markpub("\n\nHello\r\nyou\n"), "textContent": "Hello you"},
-            ["content.text.markdown: '\\n\\nHello\\r\\nyou\\n' comes back as 'Hello\\nyou'"],
+            [
+                "content.text.markdown: '\\n\\nHello\\r\\nyou\\n' comes back as"
+                " '\\n\\nHello\\nyou\\n'"
+            ],
         ),
         (
             {"content": {"$type": "app.offprint.content"}, "textContent": "Hello"},
@@ -264,6 +267,26 @@ KEPT = "publishing the file leaves the record's content as it is"
 )
 def test_what_would_be_lost_is_told(fields: dict[str, Value], losses: list[str]) -> None:
     assert list(exported(VALUE | fields).losses) == losses
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("Hello", "---\n\nHello\n"),
+        ("Hello\n", "verbatim: true\n---\nHello\n"),
+        ("\nHello", "verbatim: true\n---\n\nHello"),
+        ("\n", "verbatim: true\n---\n\n"),
+        ("", "verbatim: true\n---\n"),
+    ],
+)
+def test_blank_lines_around_a_text_stay_where_the_head_says_so(text: str, rest: str) -> None:
+    found = exported(VALUE | {"content": markpub(text)} | plainly(text))
+    head = f'---\ntitle: On boats\ndate: {DATE}\npath: "/on-boats"\nrkey: "{RKEY}"\n'
+    assert (found.text.decode(), found.losses) == (head + rest, ())
+
+
+def plainly(text: str) -> dict[str, Value]:
+    return {"textContent": plain} if (plain := plain_text(text)) else {}
 
 
 def test_without_content_a_record_of_plain_text_comes_back() -> None:

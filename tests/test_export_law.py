@@ -13,6 +13,7 @@ from publisher import data
 from publisher.data import RAW, Cid, Value, record_cid
 from publisher.documents import DOCUMENT, Context, Source
 from publisher.documents.markdown import read_markdown
+from publisher.documents.text import plain_text
 from publisher.export import Exported, to_markdown
 from publisher.record import Record, build
 from publisher.repo import RemoteRecord
@@ -108,6 +109,13 @@ RECORDS = st.fixed_dictionaries(
         "links": VALUES,
     },
 )
+VALUE: dict[str, Value] = {
+    "$type": str(DOCUMENT),
+    "site": SITE,
+    "title": "On boats",
+    "publishedAt": DATE,
+    "path": "/on-boats",
+}
 HEADS = st.fixed_dictionaries(
     {"title": TEXT.map("T{}".format), "date": DATES},
     optional={
@@ -144,6 +152,35 @@ def test_what_our_reader_made_comes_back(head: dict[str, object], body: str, con
     assert exported.losses == ()
     again = record_of(exported.text, exported.name, content=content)
     assert (again.cid, again.rkey) == (record.cid, RKEY)
+
+
+def remote_of(text: str) -> RemoteRecord:
+    """A record whose content is this Markdown, and its plain text what we make of it."""
+    value = VALUE | {"content": markpub(text)}
+    if plain := plain_text(text):
+        value["textContent"] = plain
+    return RemoteRecord(DOCUMENT, RKEY, record_cid(value), value)
+
+
+@given(MARKDOWN)
+def test_whatever_the_markdown_it_comes_back_or_its_loss_is_named(text: str) -> None:
+    remote = remote_of(text)
+    exported = to_markdown(remote, blob=lambda _: None, site=SITE)
+    assert exported is not None
+    again = record_of(exported.text, exported.name, content=True)
+    assert again.value["content"] == markpub(text.replace("\r\n", "\n"))
+    if "\r\n" in text:
+        assert any(words.startswith("content.text.markdown: ") for words in exported.losses)
+    else:
+        assert (exported.losses, again.cid) == ((), remote.cid)
+
+
+@given(MARKDOWN, st.integers(0, 9), st.integers(0, 9))
+def test_no_loss_is_named_for_line_feeds_around_a_text(text: str, before: int, after: int) -> None:
+    text = "\n" * before + text.replace("\r", "") + "\n" * after
+    exported = to_markdown(remote_of(text), blob=lambda _: None, site=SITE)
+    assert exported is not None
+    assert exported.losses == ()
 
 
 @given(RECORDS, st.booleans(), st.none() | st.binary(max_size=5) | st.just(b"[]"))

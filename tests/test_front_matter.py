@@ -25,17 +25,20 @@ def test_yaml_toml_and_json_say_the_same(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "body"),
+    ("text", "body", "whole"),
     [
-        ("---\na: 1\n---", ""),
-        ("---\na: 1\n---\n\n\n  indented\n\n", "  indented"),
-        ("---\na: 1\n---\nabove\n\n---\n\nbelow", "above\n\n---\n\nbelow"),
-        ("---\na: 1\n---\nabove\n+++\nbelow", "above\n+++\nbelow"),
-        ('{"a": 1}\n{"b": 2}', '{"b": 2}'),
+        ("---\na: 1\n---", "", ""),
+        ("---\na: 1\n---\n\n\n  indented\n\n", "  indented", "\n\n  indented\n\n"),
+        ("---\na: 1\n---\nabove\n\n---\n\nbelow", *["above\n\n---\n\nbelow"] * 2),
+        ("---\na: 1\n---\nabove\n+++\nbelow", *["above\n+++\nbelow"] * 2),
+        ('{"a": 1}\n{"b": 2}', *['{"b": 2}'] * 2),
+        ('{"a": 1}\r\n\r\nBody\r\n', "Body", "\nBody\n"),
     ],
 )
-def test_the_body_is_all_after_the_head(text: str, body: str) -> None:
-    assert split(text) == Parts({"a": 1}, body)
+def test_the_body_is_all_after_the_head(text: str, body: str, whole: str) -> None:
+    parts = split(text)
+    assert parts == Parts({"a": 1}, body)
+    assert parts.whole == whole
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
@@ -28,10 +28,14 @@ class InvalidFrontMatter(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A file's head as a mapping, and its body without the blank lines around it."""
+    """A file's head as a mapping, and its body without the blank lines around it.
+
+    `whole` is the body with them: all that comes after the line that ends the head.
+    """
 
     head: dict[str, object]
     body: str
+    whole: str = field(default="", compare=False)
 
 
 class _Loader(BaseLoader):  # type: ignore[misc]  # the base is the C loader where there is one
@@ -134,7 +138,11 @@ def split(text: str) -> Parts | None:
             return None
         raise InvalidFrontMatter(f"line 1: the {fence} is never closed")
     parse = _yaml if match[1] == "---" else _toml
-    return Parts(_mapping(parse(match[2]), match[2]), text[match.end() :].strip("\n"))
+    return _parts(_mapping(parse(match[2]), match[2]), text[match.end() :])
+
+
+def _parts(head: dict[str, object], whole: str) -> Parts:
+    return Parts(head, whole.strip("\n"), whole)
 
 
 def _split_json(text: str) -> Parts:
@@ -152,7 +160,7 @@ def _split_json(text: str) -> Parts:
     for key, item in mapping.items():
         if _has_lone_surrogate([key, item]):
             raise InvalidFrontMatter(f"{key!a}: a lone surrogate is no character (JSON)")
-    return Parts(mapping, text[end:].strip("\n"))
+    return _parts(mapping, text[end:].removeprefix("\n"))
 
 
 def _whole(digits: str) -> int:

@@ -39,6 +39,7 @@ NAMES = {
     "path": ("path",),
     "slug": ("slug",),
     "draft": ("draft",),
+    "verbatim": ("verbatim",),
     "id": ("id",),
     "rkey": ("rkey",),
     "at_uri": ("atUri",),
@@ -71,6 +72,7 @@ class _FrontMatter(BaseModel):
     path: StrictStr | None = None
     slug: StrictStr | None = None
     draft: StrictBool = False
+    verbatim: StrictBool = False
     id: StrictStr | None = None
     rkey: StrictStr | None = None
     at_uri: StrictStr | None = None
@@ -224,10 +226,11 @@ def _document(
     blobs = _cover(front, source, context, findings)
     if blobs:
         value["coverImage"] = blobs[0].value()
-    if text := plain_text(parts.body):
+    body = parts.whole if front.verbatim else parts.body
+    if text := plain_text(body):
         value["textContent"] = text
-    if context.with_content and parts.body.strip():
-        value["content"] = markdown_content(parts.body)
+    if context.with_content and (front.verbatim or body.strip()):
+        value["content"] = markdown_content(body)
     rkey, at_uri = _named(front, findings)
     return Document(
         source,

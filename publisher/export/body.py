@@ -19,12 +19,14 @@ _MOST: Final = 300  # characters
 class Body:
     """A body that is being written; `losses` in words, each once.
 
-    `is_foreign`: the record's content is of a type that no file makes.
+    `is_foreign`: the record's content is of a type that no file makes. `is_verbatim`: blank lines
+    around the text belong to it, or it has nothing else.
     """
 
     blob: FetchBlob
     text: str = ""
     is_foreign: bool = False
+    is_verbatim: bool = False
     losses: dict[str, None] = field(default_factory=dict)
     blobs: dict[str, str] = field(default_factory=dict)
 

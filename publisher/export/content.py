@@ -24,6 +24,7 @@ def body_of(value: dict[str, Value], blob: FetchBlob) -> Body | None:
         if decoded is not None:
             body.text = decoded
             body.is_foreign = name != MARKDOWN
+            body.is_verbatim = not body.is_foreign and _is_bordered(decoded)
             if body.is_foreign:
                 body.lose(f"content: {name} is written as Markdown; {_KEPT}")
             return body
@@ -50,6 +51,12 @@ def _markpub(content: dict[str, Value], body: Body) -> str | None:
             return whole
     text = held.get("markdown")
     return text if isinstance(text, str) else None
+
+
+def _is_bordered(text: str) -> bool:
+    """Tell whether blank lines at the ends of a text would be taken from it, or all that it is."""
+    lines = text.replace("\r\n", "\n")
+    return not lines.strip() or lines != lines.strip("\n")
 
 
 def _wordpress(content: dict[str, Value], body: Body) -> str | None:

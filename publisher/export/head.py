@@ -11,6 +11,7 @@ import yaml
 from publisher.data import Value
 
 _STRING: Final = "tag:yaml.org,2002:str"
+_BOOL: Final = "tag:yaml.org,2002:bool"
 _DATE: Final = "tag:yaml.org,2002:timestamp"
 _DATES = frozenset({"date", "updated"})
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -21,17 +22,20 @@ _WORD = re.compile(r"[^\W\d_]")
 _OTHER_YAML = frozenset({"n", "y"})  # no words to PyYAML, but to others that hold to YAML 1.1
 
 
-def front_matter(fields: Mapping[str, Value]) -> str:
+def front_matter(fields: Mapping[str, Value], *, verbatim: bool = False) -> str:
     """Return the head with its fences: what is text or a list of texts, all else is left out.
 
-    Controls and marks of direction are escaped. What looks like an instant is written as a date
-    in `date` and `updated`, and as text elsewhere.
+    `verbatim` says of the body that the blank lines around it belong to it. Controls and marks of
+    direction are escaped. What looks like an instant is written as a date in `date` and `updated`,
+    and as text elsewhere.
     """
     pairs = [
         (_string(name), node)
         for name, item in fields.items()
         if (node := _node(item, is_date=name in _DATES))
     ]
+    if verbatim:
+        pairs.append((_string("verbatim"), yaml.ScalarNode(_BOOL, "true")))
     node = yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=False)
     # Not the faster CSafeDumper, which writes emoji as escapes.
     text: str = yaml.serialize(node, Dumper=yaml.SafeDumper, allow_unicode=True, width=_ENDLESS)

@@ -88,7 +88,7 @@ def to_markdown(
     if body is None:
         return None
     name = document_name(value, record.rkey)
-    text = _file(value, record.rkey, body.text)
+    text = _file(value, record.rkey, body)
     again = _read(text, name, body, with_content=with_content)
     if again is None:
         return None
@@ -97,15 +97,18 @@ def to_markdown(
     cover = body.refer(value.get("coverImage"), "coverImage")
     if cover is not None:
         back |= _cover(value["coverImage"], cover, body)
-        text = _file(value, record.rkey, body.text, cover)
+        text = _file(value, record.rkey, body, cover)
     _compare(value, back, record.cid, body)
     return Exported(text.encode(), name, tuple(body.losses), tuple(body.blobs.items()))
 
 
-def _file(value: dict[str, Value], rkey: Rkey, text: str, cover: str | None = None) -> str:
+def _file(value: dict[str, Value], rkey: Rkey, body: Body, cover: str | None = None) -> str:
     named = {name: value.get(field) for field, name in _HEAD.items()}
-    head = front_matter({**named, "cover": cover, "path": value.get("path"), "rkey": rkey})
-    text = text.strip("\n")  # which no reader takes for text
+    named |= {"cover": cover, "path": value.get("path"), "rkey": rkey}
+    head = front_matter(named, verbatim=body.is_verbatim)
+    if body.is_verbatim:
+        return head + body.text
+    text = body.text.strip("\n")  # which no reader takes for text
     return f"{head}\n{text}\n" if text else head
 
 
