@@ -42,7 +42,7 @@ class Matching:
         self.matches: dict[str, Match] = {}
         self.conflicts: dict[str, Conflict] = {}
         self.claimed: set[Place] = set()
-        self.renames = Renames(self.known, self._at, self._same_site, self.claimed)
+        self.renames = Renames(self.known, self._at, self._same_site, self.claimed, self._equal)
         self.exchanged: dict[Place, str] = {}
         self.contested: set[Place] = set()
 
@@ -255,16 +255,7 @@ class Matching:
                 yield theirs
 
     def _pair(self, pairs: Iterable[Pair]) -> None:
-        """Claim the pairs that are unique on both sides, but for what is another's to the letter.
-
-        A document that some other record equals to the letter isn't paired with one that it only
-        resembles: that is a question.
-        """
-        found = list(pairs)
-        sure = [pair for pair in found if self.renames.shares_all(*pair)]
-        equal = self._equal([record for record, _ in found]) if len(sure) < len(found) else set()
-        likely = [(r, m) for r, m in found if r.key not in equal or self.renames.shares_all(r, m)]
-        for record, match in surest(likely, sure):
+        for record, match in self.renames.surest(list(pairs)):
             self._claim(record, match)
 
     def _equal(self, records: Sequence[Record]) -> set[str]:

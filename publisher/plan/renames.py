@@ -26,11 +26,13 @@ class Renames:
         at: Callable[[Place], RemoteRecord | None],
         same_site: Callable[[Record, RemoteRecord], bool],
         claimed: Container[Place],
+        equal: Callable[[Sequence[Record]], Container[str]],
     ) -> None:
         self._known = known
         self._at = at
         self._same_site = same_site
         self._claimed = claimed
+        self._equal = equal
 
     def moved(self, records: Sequence[Record], names: Container[str]) -> Iterator[Pair]:
         """Yield documents beside the records that they share traits with.
@@ -63,7 +65,7 @@ class Renames:
             return [], []
         own = {r.key: place for r in astray if (place := self._place(r))}
         found = [pair for pair in self._beside(astray, names) if self._is_sure(*pair)]
-        pairs = surest(found, [p for p in found if self.shares_all(*p)])
+        pairs = self.surest(found)
         crossed = [
             (record, match)
             for record, match in pairs
@@ -76,6 +78,17 @@ class Renames:
             if record.key in own and not self._is_of_another(record, own[record.key], names)
         ]
         return crossed, [place for place in lost if place not in taken]
+
+    def surest(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """Return the pairs that are unique on both sides, first those that share all traits.
+
+        A document that some other record equals to the letter isn't paired with one that it only
+        resembles: that is a question.
+        """
+        sure = [pair for pair in pairs if self.shares_all(*pair)]
+        equal = self._equal([record for record, _ in pairs]) if len(sure) < len(pairs) else set()
+        likely = [(r, m) for r, m in pairs if r.key not in equal or self.shares_all(r, m)]
+        return surest(likely, sure)
 
     def base(self, record: Record, bases: Sequence[LockEntry]) -> LockEntry | None:
         """Return the base that counts: the lock's line, else what arrived and is most alike."""
