@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,9 +17,9 @@ from typing import IO, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, StrictStr, ValidationError
 
-from publisher.data import DataError, Value, blob_cid, from_plain, record_cid, to_plain
+from publisher.data import RAW, Cid, DataError, Value, blob_cid, from_plain, record_cid, to_plain
 from publisher.errors import StateError
-from publisher.files import write_atomically, writing
+from publisher.files import digest_of, replacing, writing
 from publisher.spool import StoredValue
 from publisher.syntax import AtUri, Did, InvalidSyntax, Nsid, Rkey, parse_did
 
@@ -97,7 +97,10 @@ class Backups:
 
     def has_blob(self, cid: str) -> bool:
         """Tell whether a blob is kept already, and whole."""
-        return self.blob(cid) is not None
+        try:
+            return str(Cid.hashed(digest_of(self._folder / BLOBS / cid), RAW)) == cid
+        except OSError:
+            return False
 
     def blob(self, cid: str) -> bytes | None:
         """Return a blob that is kept; one that isn't what its CID says is none."""
@@ -107,14 +110,13 @@ class Backups:
             return None
         return content if blob_cid(content) == cid else None
 
-    def keep_blob(self, cid: str, content: bytes) -> None:
-        """Keep a blob. Raises StateError."""
-        if blob_cid(content) != cid:
-            raise ValueError(f"{cid} is not the CID of these {len(content):,} bytes")
+    def keep_blob(self, cid: str, fetch: Callable[[str, IO[bytes]], None]) -> None:
+        """Keep a blob, as `Repo.fetch_blob` writes it. Raises StateError, and what `fetch` does."""
         folder = self._folder / BLOBS
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / cid, content)
+        with replacing(folder / cid) as file:
+            fetch(cid, file)
 
 
 def entries(root: Path) -> Iterator[Entry | Damage]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
@@ -32,52 +34,84 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     `durable` also waits until it is on the disk. A symbolic link at `path` is replaced, not
     followed. Raises StateError.
     """
-    with (
-        writing(path),
-        tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
-        ) as file,
-    ):
-        _write_and_replace(file.name, file.fileno(), path, content, durable=durable)
+    with _replacing(path, durable=durable) as file:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(file.fileno(), left) :]
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write a large file so that a crash leaves the old or the new one. Raises StateError."""
-    with (
-        writing(path),
-        tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name[:100]}.", delete=False
-        ) as file,
-    ):
+    with _replacing(path, durable=True) as file:
+        yield file
+
+
+@contextmanager
+def _replacing(path: Path, *, durable: bool) -> Iterator[FileIO]:
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
+    with writing(path), open_new(temporary) as file:
         try:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o666 & ~_umask())
-            Path(file.name).replace(path)
+            if durable:
+                os.fsync(file.fileno())
+            temporary.replace(path)
         except BaseException:
-            Path(file.name).unlink()
+            temporary.unlink()
             raise
 
 
-def _write_and_replace(
-    name: str, descriptor: int, path: Path, content: bytes, *, durable: bool
-) -> None:
-    try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(descriptor, left) :]
-        if durable:
-            os.fsync(descriptor)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink()
-        raise
+def open_new(path: Path) -> FileIO:
+    """Begin a file where nothing is, not even a link. Raises FileExistsError, OSError."""
+    return path.open("xb", buffering=0)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_whole(file: IO[bytes], content: bytes) -> None:
+    """Write all bytes into a file without a buffer. Raises OSError."""
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+
+
+class Hashed:
+    """What is written into a file, hashed as it comes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+
+    def begin(self) -> None:
+        """Begin anew: what was written until now is cut off."""
+        if self._size:
+            self._file.seek(0)
+            self._file.truncate()
+        self._size = 0
+        self._sha256 = hashlib.sha256()
+
+    def write(self, part: bytes) -> None:
+        """Write a part. Raises OSError."""
+        self._size += len(part)
+        self._sha256.update(part)
+        write_whole(self._file, part)
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of what was written."""
+        return self._sha256.digest()
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a file holds; no link is followed. Raises OSError."""
+    with open(path, "rb", buffering=0, opener=_without_links) as file:
+        return file.read()
+
+
+def digest_of(path: Path) -> bytes:
+    """Return the SHA-256 of a file, read part by part; no link is followed. Raises OSError."""
+    with open(path, "rb", buffering=0, opener=_without_links) as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

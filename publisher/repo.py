@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import IO, BinaryIO, Protocol, TypeAlias
 
 from publisher.data import Value
 from publisher.syntax import Did, Nsid, Rkey
@@ -141,8 +141,11 @@ class Repo(Protocol):
     def blobs(self) -> set[str]:
         """Return the CIDs of the blobs that records of the repo refer to."""
 
-    def fetch_blob(self, cid: str) -> bytes:
-        """Return a blob's bytes, whose CID has been computed and compared."""
+    def fetch_blob(self, cid: str, file: IO[bytes]) -> None:
+        """Write a blob into an empty file; its CID is computed as it comes, and compared.
+
+        Raises OSError where the file can't be written. What came until an error is of no use.
+        """
 
     def authenticate(self) -> None:
         """Make sure, before anything is written down or sent, that writing is allowed.

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import pytest
 
@@ -113,7 +113,7 @@ class Recorder:
     def read(self, collections: Sequence[Nsid], *, afresh: bool = False) -> Snapshot:
         raise NotImplementedError
 
-    def fetch_blob(self, cid: str) -> bytes:
+    def fetch_blob(self, cid: str, file: IO[bytes]) -> None:
         raise NotImplementedError
 
     def authenticate(self) -> None:

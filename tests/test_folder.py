@@ -23,6 +23,7 @@ from publisher.folder import MAX_BYTES, FolderRepo
 from publisher.folder import database as database_module
 from publisher.repo import CreateWrite, DeleteWrite, Snapshot, UpdateWrite, Write
 from publisher.syntax import Nsid, Rkey, tid_value
+from tests.fetched import fetched
 from tests.test_folder_tree import make_version_1
 
 NOTE = Nsid("com.example.note")
@@ -275,7 +276,7 @@ def test_a_blob_that_moves_within_a_batch_stays(repo: FolderRepo) -> None:
 
     put(repo, DeleteWrite(NOTE, Rkey("a"), cid), create("b", "2", IMAGE))
 
-    assert repo.fetch_blob(blob_cid(IMAGE)) == IMAGE
+    assert fetched(repo, blob_cid(IMAGE)) == IMAGE
 
 
 def test_a_blob_without_a_reference_waits_for_one_unseen(repo: FolderRepo, folder: Path) -> None:
@@ -283,17 +284,17 @@ def test_a_blob_without_a_reference_waits_for_one_unseen(repo: FolderRepo, folde
 
     assert repo.blobs() == set()
     with pytest.raises(RepoRefused) as caught:
-        repo.fetch_blob(blob_cid(IMAGE))
+        fetched(repo, blob_cid(IMAGE))
     assert caught.value.name == "BlobNotFound"
 
     put(FolderRepo.open(folder), create("a", "text", IMAGE))
-    assert repo.fetch_blob(blob_cid(IMAGE)) == IMAGE
+    assert fetched(repo, blob_cid(IMAGE)) == IMAGE
 
 
 @pytest.mark.parametrize("cid", ["", "../signing.key", "bafkrei"])
 def test_what_is_no_cid_fetches_nothing(repo: FolderRepo, cid: str) -> None:
     with pytest.raises(RepoRefused):
-        repo.fetch_blob(cid)
+        fetched(repo, cid)
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"other")])
@@ -305,10 +306,10 @@ def test_a_damaged_blob_is_never_given_and_mended_by_an_upload(
     damage(folder / "blobs" / blob_cid(IMAGE))
 
     with pytest.raises(RepoUnavailable, match="missing or damaged"):
-        repo.fetch_blob(blob_cid(IMAGE))
+        fetched(repo, blob_cid(IMAGE))
 
     repo.upload_blob(IMAGE, "image/png")
-    assert repo.fetch_blob(blob_cid(IMAGE)) == IMAGE
+    assert fetched(repo, blob_cid(IMAGE)) == IMAGE
 
 
 def test_files_in_the_blob_folder_that_are_no_blobs_stay(repo: FolderRepo, folder: Path) -> None:
@@ -424,7 +425,7 @@ def test_a_batch_killed_at_any_line_was_applied_wholly_or_not_at_all(
         )
         image = OTHER_IMAGE if applied else IMAGE
         assert repo.blobs() == {blob_cid(image)}
-        assert repo.fetch_blob(blob_cid(image)) == image
+        assert fetched(repo, blob_cid(image)) == image
         if not applied:
             put(repo, *the_batch(repo))
             assert texts(repo) == {"a": "changed", "c": "new"}
@@ -441,7 +442,7 @@ def test_an_upload_killed_at_any_line_can_be_done_again(base: Path) -> None:
         assert repo.blobs() == {blob_cid(IMAGE)}
         repo.upload_blob(b"new", "image/png")
         put(repo, create("c", "text", b"new"))
-        assert repo.fetch_blob(blob_cid(b"new")) == b"new"
+        assert fetched(repo, blob_cid(b"new")) == b"new"
 
 
 def test_a_creation_killed_at_any_line_is_finished_by_the_next(tmp_path: Path) -> None:
@@ -493,7 +494,7 @@ def test_a_read_only_folder_can_be_read(read_only: Path) -> None:
     with unprivileged():
         repo = FolderRepo.open(read_only)
         assert texts(repo) == {"a": "text"}
-        assert repo.fetch_blob(blob_cid(IMAGE)) == IMAGE
+        assert fetched(repo, blob_cid(IMAGE)) == IMAGE
         assert proven(repo) == ["com.example.note/a"]
 
 
@@ -535,7 +536,7 @@ def test_reading_writes_nothing(base: Path) -> None:
     before = state()
     repo = FolderRepo.open(folder)
     repo.read(repo.collections())
-    repo.fetch_blob(repo.blobs().pop())
+    fetched(repo, repo.blobs().pop())
     proven(repo)
     repo.close()
 

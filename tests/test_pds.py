@@ -35,6 +35,7 @@ from publisher.repo import CreateWrite, DeleteWrite, UpdateWrite
 from publisher.spool import whole
 from publisher.syntax import Did, Nsid, Rkey, tid
 from publisher.transport import GuardedTransport, TransportError, transport_for
+from tests.fetched import fetched
 from tests.local_server import Answer, Seen, serve
 from tests.pds_repo import open_pds_repo
 from tests.reference_pds import Account, Fault, ReferencePds, start
@@ -580,20 +581,20 @@ def test_a_repo_that_never_stays_is_unavailable() -> None:
 def test_a_blob_whose_bytes_are_others_is_refused() -> None:
     refused = pytest.raises(RepoRefused, match="other bytes")
     with server_that(lambda _: Answer(b"other")) as repo, refused:
-        repo.fetch_blob(blob_cid(b"mine"))
+        fetched(repo, blob_cid(b"mine"))
 
 
 def test_a_blob_whose_bytes_were_others_once_is_had_all_the_same() -> None:
     bodies = iter([b"<h1>Welcome to the hotel</h1>", b"mi", b"mine"])
     with server_that(lambda _: Answer(next(bodies))) as repo:
-        assert repo.fetch_blob(blob_cid(b"mine")) == b"mine"
+        assert fetched(repo, blob_cid(b"mine")) == b"mine"
 
 
 def test_a_blob_that_is_json_comes_back_as_it_is() -> None:
     body = b'{"a":   1}'
     json_type = {"Content-Type": "application/json"}
     with server_that(lambda _: Answer(body, headers=json_type)) as repo:
-        assert repo.fetch_blob(blob_cid(body)) == body
+        assert fetched(repo, blob_cid(body)) == body
 
 
 def test_a_blob_whose_type_the_server_sees_otherwise_is_refused(repo: PdsRepo) -> None:

@@ -19,6 +19,7 @@ from publisher.plan import Pending
 from publisher.repo import Applied, CreateWrite, DeleteWrite, UpdateWrite, Write
 from publisher.spool import whole
 from publisher.syntax import Did, Nsid, Rkey
+from tests.fetched import fetched
 from tests.site import Site, actions, make_site, picture
 
 LIKE = Nsid("app.bsky.feed.like")
@@ -66,7 +67,7 @@ def test_documents_and_covers_become_records_and_blobs(site: Site) -> None:
     cover = by_path["/note"]["coverImage"]
     assert by_path["/tides/spring"]["coverImage"] == cover
     assert isinstance(cover, dict)
-    assert site.repo().fetch_blob(str(cover["ref"])) == picture()
+    assert fetched(site.repo(), str(cover["ref"])) == picture()
 
 
 def test_a_second_run_writes_nothing(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -432,7 +433,7 @@ def test_check_finds_a_missing_blob(site: Site, monkeypatch: pytest.MonkeyPatch)
     assert {i.path: i.status for i in report.items} == {"a.md": "blob-missing", "b.json": "equal"}
 
 
-def refuse(_repo: FolderRepo, cid: str) -> bytes:
+def refuse(_repo: FolderRepo, cid: str, _file: IO[bytes]) -> None:
     """Give no blob."""
     raise RepoUnavailable(f"no answer for {cid}")
 

@@ -12,6 +12,7 @@ from publisher.errors import RepoRefused, SwapRefused
 from publisher.folder import FolderRepo
 from publisher.repo import Applied, CreateWrite, DeleteWrite, Repo, UpdateWrite, Write
 from publisher.syntax import Nsid, Rkey, tid, tid_value
+from tests.fetched import fetched
 from tests.pds_repo import open_pds_repo
 
 NOTE = Nsid("com.example.note")
@@ -180,7 +181,7 @@ def test_a_blob_is_uploaded_referred_to_listed_and_fetched(repo: Repo) -> None:
     put(repo, create("a", "text", blob()))
 
     assert repo.blobs() == {blob_cid(CONTENT)}
-    assert repo.fetch_blob(blob_cid(CONTENT)) == CONTENT
+    assert fetched(repo, blob_cid(CONTENT)) == CONTENT
 
 
 def test_uploading_a_blob_again_changes_nothing(repo: Repo) -> None:
@@ -191,14 +192,14 @@ def test_uploading_a_blob_again_changes_nothing(repo: Repo) -> None:
     repo.upload_blob(CONTENT, "text/plain")
 
     assert repo.head() == before
-    assert repo.fetch_blob(blob_cid(CONTENT)) == CONTENT
+    assert fetched(repo, blob_cid(CONTENT)) == CONTENT
 
 
 def test_a_blob_that_nothing_refers_to_can_not_be_fetched(repo: Repo) -> None:
     repo.upload_blob(CONTENT, "text/plain")
 
     with pytest.raises(RepoRefused):
-        repo.fetch_blob(blob_cid(CONTENT))
+        fetched(repo, blob_cid(CONTENT))
 
 
 @pytest.mark.parametrize(
@@ -226,12 +227,12 @@ def test_a_blob_goes_with_the_last_record_that_refers_to_it(repo: Repo) -> None:
     put(repo, create("a", "1", blob()), create("b", "2", blob()))
 
     put(repo, DeleteWrite(NOTE, Rkey("a"), cid_of(repo, "a")))
-    assert repo.fetch_blob(blob_cid(CONTENT)) == CONTENT
+    assert fetched(repo, blob_cid(CONTENT)) == CONTENT
 
     put(repo, UpdateWrite(NOTE, Rkey("b"), note("none"), cid_of(repo, "b")))
     assert repo.blobs() == set()
     with pytest.raises(RepoRefused):
-        repo.fetch_blob(blob_cid(CONTENT))
+        fetched(repo, blob_cid(CONTENT))
     with pytest.raises(RepoRefused) as caught:
         put(repo, create("c", "text", blob()))
     assert caught.value.name == "BlobNotFound"
@@ -243,7 +244,7 @@ def test_a_blob_that_moves_within_a_batch_stays(repo: Repo) -> None:
 
     put(repo, DeleteWrite(NOTE, Rkey("a"), cid_of(repo, "a")), create("b", "2", blob()))
 
-    assert repo.fetch_blob(blob_cid(CONTENT)) == CONTENT
+    assert fetched(repo, blob_cid(CONTENT)) == CONTENT
 
 
 def test_many_writes_are_cut_into_batches_that_are_taken(repo: Repo) -> None:

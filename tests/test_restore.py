@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -17,6 +18,7 @@ from publisher.folder import FolderRepo
 from publisher.progress import Silent
 from publisher.repo import RemoteRecord, Snapshot, UpdateWrite
 from publisher.spool import whole
+from tests.fetched import fetched
 from tests.reference_pds import Account, ReferencePds
 from tests.site import Site, actions, make_site, picture, run
 
@@ -201,7 +203,7 @@ def test_a_deleted_record_comes_back_with_the_cover_that_lost_its_last_reference
     restored = site.repo().read([DOCUMENT]).records[DOCUMENT][with_cover.rkey]
     assert (restored.cid, whole(restored.value)) == (with_cover.cid, whole(with_cover.value))
     (cover,) = site.repo().blobs()
-    assert site.repo().fetch_blob(cover) == picture(7)
+    assert fetched(site.repo(), cover) == picture(7)
     assert report.next.startswith("no line of publisher.lock is about it: it stays")
     assert actions(site.publish(prune=True)) == {"b.md": "unchanged"}
 
@@ -281,7 +283,7 @@ def test_a_blob_that_is_gone_from_the_repo_holds_nothing_up(
     site.write("a.md", title="With a cover", cover="cover.png")
     site.publish()
 
-    def gone(_repo: FolderRepo, cid: str) -> bytes:
+    def gone(_repo: FolderRepo, cid: str, _file: IO[bytes]) -> None:
         raise RepoRefused(f"no blob {cid}", name="BlobNotFound")
 
     monkeypatch.setattr(FolderRepo, "fetch_blob", gone)

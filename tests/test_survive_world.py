@@ -19,6 +19,7 @@ from publisher.pds import PdsRepo
 from publisher.pds.reading import MIRROR
 from publisher.repo import DeleteWrite
 from publisher.spool import whole
+from tests.fetched import fetched
 from tests.pds_repo import open_pds_repo
 from tests.reference_pds import ReferencePds
 from tests.site import run
@@ -175,7 +176,7 @@ def test_a_cover_that_changes_and_changes_back_is_uploaded_again(
     world.has_converged(1)
     world.keeps_foreign_fields()
     repo = open_pds_repo(pds, world.account)
-    assert repo.fetch_blob(data.blob_cid(first)) == first
+    assert fetched(repo, data.blob_cid(first)) == first
     repo.close()
     kept = list((world.site.root / ".publisher/backups/blobs").iterdir())
     assert data.blob_cid(first) in {path.name for path in kept}

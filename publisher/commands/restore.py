@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -202,11 +202,8 @@ class _Restorer:
         self.backups.keep([Kept(uri, theirs.cid, there, "update", path)])
 
     def _keep_blob(self, cid: str) -> None:
-        try:
-            content = self.repo.fetch_blob(cid)
-        except RepoRefused:  # it is gone or damaged there: nothing is lost that there was
-            return
-        self.backups.keep_blob(cid, content)
+        with suppress(RepoRefused):  # it is gone or damaged there: nothing is lost that there was
+            self.backups.keep_blob(cid, self.repo.fetch_blob)
 
     def _report(
         self,

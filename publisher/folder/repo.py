@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,13 +10,14 @@ from contextlib import AbstractContextManager, contextmanager
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from publisher.archive import did_key, parse_commit, write_car
 from publisher.data import RAW, Cid, InvalidCid
 from publisher.errors import RepoRefused, RepoUnavailable, SwapRefused
+from publisher.folder.blobs import BLOBS, copy_blob, has_blob, store_blob, sweep
 from publisher.folder.database import (
     DATABASE,
     READABLE,
@@ -31,7 +31,7 @@ from publisher.folder.database import (
     unwritable,
     version_of,
 )
-from publisher.folder.key import KEY_FILE, ignore_key, load_key, make_key, sync_folder
+from publisher.folder.key import KEY_FILE, ignore_key, load_key, make_key
 from publisher.folder.tree import (
     edit,
     first_commit,
@@ -57,7 +57,6 @@ from publisher.syntax import Did, Nsid, Rkey
 MAX_WRITES: Final = 200
 MAX_BYTES: Final = 1_000_000  # of JSON; both limits are those of the reference PDS
 
-_BLOBS = "blobs"
 _log = logging.getLogger(__name__)
 
 
@@ -101,7 +100,7 @@ class FolderRepo:
         holds a repo already.
         """
         try:
-            (path / _BLOBS).mkdir(parents=True, exist_ok=True)
+            (path / BLOBS).mkdir(parents=True, exist_ok=True)
             ignore_key(path)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -184,8 +183,11 @@ class FolderRepo:
             rows = database.execute("SELECT DISTINCT cid FROM record_blob")
             return {str(cid) for cid in read_cids(rows)}
 
-    def fetch_blob(self, cid: str) -> bytes:
-        """Return a blob's bytes, hashed. Raises RepoRefused when no record refers to it."""
+    def fetch_blob(self, cid: str, file: IO[bytes]) -> None:
+        """Write a blob into an empty file, hashed.
+
+        Raises RepoRefused when no record refers to it.
+        """
         try:
             link = Cid.parse(cid)
         except InvalidCid as error:
@@ -195,14 +197,12 @@ class FolderRepo:
             referred = database.execute(query, (link.raw,)).fetchone()
         if not referred:
             raise RepoRefused(f"no record in {self.name} refers to {cid}", name="BlobNotFound")
-        content = self._blob_content(link)
-        if content is None:
-            file = self._path / _BLOBS / cid
+        if not copy_blob(self._path, link, file):
+            place = self._path / BLOBS / cid
             raise RepoUnavailable(
-                f"{file} is missing or damaged",
-                remedy=f"restore {file} from a copy, or upload the blob again",
+                f"{place} is missing or damaged",
+                remedy=f"restore {place} from a copy, or upload the blob again",
             )
-        return content
 
     def authenticate(self) -> None:
         """Make sure that the signing key is here and is the repo's. Raises RepoUnavailable."""
@@ -215,8 +215,8 @@ class FolderRepo:
         """
         cid = Cid.of(content, RAW)
         with self._writing() as database:
-            if self._blob_content(cid) is None:
-                self._store_blob(cid, content)
+            if not has_blob(self._path, cid):
+                store_blob(self._path, cid, content)
             database.execute(
                 "INSERT INTO blob VALUES (:cid, :mime_type, :size)"
                 " ON CONFLICT (cid) DO UPDATE SET mime_type = :mime_type"
@@ -319,28 +319,6 @@ class FolderRepo:
             )
         return key
 
-    def _blob_content(self, cid: Cid) -> bytes | None:
-        """Return the bytes that are kept, or None when they are missing or damaged."""
-        try:
-            content = (self._path / _BLOBS / str(cid)).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise unwritable(self._path, error) from error
-        return content if Cid.of(content, RAW) == cid else None
-
-    def _store_blob(self, cid: Cid, content: bytes) -> None:
-        """Write a blob's file. Only under the write lock, so `_sweep` never meets a half one."""
-        folder = self._path / _BLOBS
-        folder.mkdir(exist_ok=True)  # git keeps no empty folders
-        temporary = folder / f"{cid}.tmp"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / str(cid))
-        sync_folder(folder)
-
     def _sweep(self) -> None:
         """Delete the files of blobs that are gone, and what killed processes left behind.
 
@@ -349,9 +327,6 @@ class FolderRepo:
         try:
             with self._writing() as database:
                 rows = database.execute("SELECT cid FROM blob")
-                kept = {str(cid) for cid in read_cids(rows)}
-                for file in (self._path / _BLOBS).iterdir():
-                    if file.name.startswith("bafkrei") and file.name not in kept:
-                        file.unlink()
+                sweep(self._path, read_cids(rows))
         except RepoUnavailable as error:
             _log.warning("files of deleted blobs stay in %s: %s", self.name, error)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pydantic import BaseModel
 
 from publisher.errors import RepoUnavailable
+from publisher.files import Hashed
 from publisher.identity import Identity
 from publisher.pds import wire
 from publisher.pds.failures import Failed, explain
@@ -74,6 +75,13 @@ class Queries:
         self._explained(
             f"didn't answer {nsid}",
             lambda: self._xrpc.download(nsid, params, write, limits=limits),
+        )
+
+    def save(self, what: str, nsid: str, into: Hashed, limits: Limits, **params: str) -> None:
+        """Write an answer into a file; `what` as for `fetch`. Raises OSError, too."""
+        self._explained(
+            what,
+            lambda: self._xrpc.download(nsid, params, into.write, limits=limits, begin=into.begin),
         )
 
     def strange(self, what: str) -> RepoUnavailable:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from publisher.credentials import AppPassword, Secret
-from publisher.data import blob_cid
+from publisher.data import RAW, Cid
 from publisher.errors import RepoRefused
+from publisher.files import Hashed
 from publisher.identity import Identity
 from publisher.pds import wire
 from publisher.pds.archives import ANY_BYTES, archived
@@ -125,22 +126,24 @@ class PdsRepo:
             found |= cids
         return found
 
-    def fetch_blob(self, cid: str) -> bytes:
-        """Return a blob's bytes, whose CID has been computed and compared.
+    def fetch_blob(self, cid: str, file: IO[bytes]) -> None:
+        """Write a blob into an empty file; its CID is computed as it comes, and compared.
 
         Other bytes may be a proxy's, or half of them: it is asked again before it counts as
         damaged.
         """
+        into = Hashed(file)
         for _ in range(_BLOB_READINGS):
-            content = self._queries.fetch(
+            self._queries.save(
                 f"didn't give the blob {cid}",
                 "com.atproto.sync.getBlob",
+                into,
                 _BLOB_LIMITS,
                 did=self.did,
                 cid=cid,
             )
-            if blob_cid(content) == cid:
-                return content
+            if str(Cid.hashed(into.digest, RAW)) == cid:
+                return
         raise RepoRefused(
             f"{self._queries.host} answered other bytes for the blob {cid} of {self.name}",
             name="CidMismatch",

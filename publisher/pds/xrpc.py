@@ -104,10 +104,12 @@ class Xrpc:
         write: Callable[[bytes], object],
         *,
         limits: Limits,
+        begin: Callable[[], None] | None = None,
     ) -> None:
         """Call a query and hand the body on, part by part; sent again only before the first part.
 
-        What `write` raises ends the download. Raises Failed.
+        `begin` is called before each attempt: if it undoes what was written, there may be one after
+        the first part, too. What `write` raises ends the download. Raises Failed.
         """
         begun = False
 
@@ -116,9 +118,13 @@ class Xrpc:
             begun = True
             write(part)
 
+        def call() -> None:
+            if begin:
+                begin()
+            self._answers.stream(self._query(nsid, params, limits), hand_on)
+
         self._attempts(
-            lambda: self._answers.stream(self._query(nsid, params, limits), hand_on),
-            lambda failure: not begun and _worth_retrying(failure),
+            call, lambda failure: (begin is not None or not begun) and _worth_retrying(failure)
         )
 
     def upload(

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 from publisher.data import InvalidCbor, Value, decode
 from publisher.documents import DOCUMENT
 from publisher.errors import RepoRefused, RepoUnavailable
 from publisher.progress import Progress
-from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
+from publisher.pulling.folder import OutputFolder, PulledFile
 from publisher.pulling.proof import Known, Read, check_order, read, read_record
 from publisher.pulling.records import (
     Names,
@@ -112,7 +111,7 @@ class Copy:
                 remedy="correct the AT-URI",
             )
         head = Head(found.commit, found.proof, self._text(), complete=False)
-        self._folder.make_root()
+        self._folder.begin()
         if not read_manifest(self._folder.path):  # from here on, it is no folder of documents
             self._state.begin(head)
         held = dict(self._state.held)
@@ -212,7 +211,7 @@ class Copy:
     def _blob(self, pair: tuple[str, str]) -> PulledFile:
         path, cid = pair
         try:
-            return self._folder.put(Wanted(path, cid, partial(self._repo.fetch_blob, cid)))
+            return self._folder.fetch(path, cid, self._repo.fetch_blob)
         except RepoUnavailable as error:
             self._unanswered += 1
             if self._unanswered > UNANSWERED:

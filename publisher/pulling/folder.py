@@ -8,19 +8,21 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import IO, Final, Literal, TypeAlias
 
+from publisher.data import RAW, Cid
 from publisher.errors import RepoRefused, StateError
-from publisher.files import writing
+from publisher.files import content_of, digest_of, write_whole, writing
+from publisher.pulling.parts import part_of, remove_parts
 from publisher.pulling.state import File
 
 TRASH: Final = ".trash"
 _LONGEST_NAME: Final = 255  # bytes, on the usual file systems
 _NO_FILE: Final = "no file"
+_CHANGED: Final = "was changed here since it was pulled; --force replaces it"
 _Present: TypeAlias = bytes | Literal["no file"] | None
-"""What a file holds, that it is no file but a link or a folder, or that nothing is there."""
+"""Bytes of or about a file, that it is no file but a link or a folder, or that nothing is there."""
 
 FileStatus = Literal["new", "updated", "unchanged", "kept", "trashed", "deleted", "failed"]
 
@@ -67,9 +69,10 @@ class OutputFolder:
         self._made: set[Path] = set()
         self._lock = threading.Lock()
 
-    def make_root(self) -> None:
-        """Make the folder itself. Raises StateError."""
+    def begin(self) -> None:
+        """Make the folder itself, and remove what killed pulls left there. Raises StateError."""
         self._make(self.path)
+        remove_parts(self.path)
 
     def has(self, path: str, cid: str) -> bool:
         """Tell whether a file is there as it was written for the CID, by its size and time."""
@@ -78,8 +81,8 @@ class OutputFolder:
 
     def content(self, path: str) -> bytes | None:
         """Return what a file holds that was written here; None where it wasn't."""
-        present = self._present(self.path / path) if path in self.files else None
-        return present if isinstance(present, bytes) else None
+        present = _look(self.path / path, content_of) if path in self.files else None
+        return None if present == _NO_FILE else present
 
     def put(self, wanted: Wanted) -> PulledFile:
         """Bring one file up to date. Raises StateError."""
@@ -92,9 +95,32 @@ class OutputFolder:
             return PulledFile(path, "unchanged", cid)
         self._make(target.parent)
         try:
-            return self._put(target, wanted, self._present(target))
+            return self._put(target, wanted, _look(target, content_of))
         except RepoRefused as error:
             return PulledFile(path, "failed", cid, error.message)
+
+    def fetch(self, path: str, cid: str, fetch: Callable[[str, IO[bytes]], None]) -> PulledFile:
+        """Bring the file of a blob up to date; `fetch` writes it where it isn't here already.
+
+        What `fetch` writes is the blob, or it raises. Raises StateError, too.
+        """
+        target = self.path / path
+        if self.has(path, cid):
+            return PulledFile(path, "unchanged", cid)
+        self._make(target.parent)
+        present = _look(target, digest_of)
+        if isinstance(present, bytes) and str(Cid.hashed(present, RAW)) == cid:
+            return self._keep(target, cid, present)
+        if present is not None and not self.force:
+            return PulledFile(path, "kept", cid, _CHANGED)
+        try:
+            with part_of(target) as file:
+                fetch(cid, file)
+                seen = os.fstat(file.fileno())
+        except RepoRefused as error:
+            return PulledFile(path, "failed", cid, error.message)
+        self._remember(path, cid, seen, Cid.parse(cid).digest)
+        return PulledFile(path, "new" if present is None else "updated", cid)
 
     def _put(self, target: Path, wanted: Wanted, present: _Present) -> PulledFile:
         content: bytes | None = None
@@ -104,15 +130,14 @@ class OutputFolder:
             known = self.files.get(wanted.path)
             if known and hashlib.sha256(present).digest() == known.digest:
                 if known.cid == wanted.cid:
-                    return self._keep(target, wanted, present)
+                    return self._keep(target, wanted.cid, known.digest)
                 return self._write(target, wanted, wanted.content(), "updated")
             if wanted.same(present) or (content := wanted.content()) == present:
-                return self._keep(target, wanted, present)
+                return self._keep(target, wanted.cid, hashlib.sha256(present).digest())
         if self.force:
             content = wanted.content() if content is None else content
             return self._write(target, wanted, content, "updated")
-        reason = "was changed here since it was pulled; --force replaces it"
-        return PulledFile(wanted.path, "kept", wanted.cid, reason)
+        return PulledFile(wanted.path, "kept", wanted.cid, _CHANGED)
 
     def remove(self, paths: Iterable[str], *, into: str | None) -> list[PulledFile]:
         """Take away files of earlier pulls: into a folder of the trash, or for good.
@@ -123,10 +148,10 @@ class OutputFolder:
         for path in sorted(paths):
             known = self.files[path]
             target = self.path / path
-            present = self._present(target) if self._is_inside(target.parent) else None
+            present = _look(target, digest_of) if self._is_inside(target.parent) else None
             if present is None:
                 self.files.pop(path)
-            elif present == _NO_FILE or hashlib.sha256(present).digest() != known.digest:
+            elif present != known.digest:
                 reason = "is no longer in the repo, but was changed here"
                 done.append(PulledFile(path, "kept", known.cid, reason))
             else:
@@ -150,40 +175,20 @@ class OutputFolder:
     def _write(
         self, target: Path, wanted: Wanted, content: bytes, status: FileStatus
     ) -> PulledFile:
-        temporary = target.with_name(f".{os.getpid()}-{threading.get_ident()}.pull")
-        with writing(target):
-            try:
-                with _opened(temporary) as file:
-                    left = memoryview(content)
-                    while left:
-                        left = left[file.write(left) :]
-                    seen = os.fstat(file.fileno())
-                temporary.replace(target)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        digest = hashlib.sha256(content).digest()
-        with self._lock:
-            self.files[wanted.path] = File(wanted.cid, seen.st_size, seen.st_mtime_ns, digest)
+        with part_of(target) as file:
+            write_whole(file, content)
+            seen = os.fstat(file.fileno())
+        self._remember(wanted.path, wanted.cid, seen, hashlib.sha256(content).digest())
         return PulledFile(wanted.path, status, wanted.cid)
 
-    def _keep(self, target: Path, wanted: Wanted, present: bytes) -> PulledFile:
-        seen = target.lstat()
-        digest = hashlib.sha256(present).digest()
-        with self._lock:
-            self.files[wanted.path] = File(wanted.cid, seen.st_size, seen.st_mtime_ns, digest)
-        return PulledFile(wanted.path, "unchanged", wanted.cid)
+    def _keep(self, target: Path, cid: str, digest: bytes) -> PulledFile:
+        path = target.relative_to(self.path).as_posix()
+        self._remember(path, cid, target.lstat(), digest)
+        return PulledFile(path, "unchanged", cid)
 
-    def _present(self, target: Path) -> _Present:
-        """Return what a file holds, None where nothing is."""
-        try:
-            if not stat.S_ISREG(target.lstat().st_mode):
-                return _NO_FILE
-            return target.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StateError(f"{target}: {error.strerror}", remedy="make it readable") from error
+    def _remember(self, path: str, cid: str, seen: os.stat_result, digest: bytes) -> None:
+        with self._lock:
+            self.files[path] = File(cid, seen.st_size, seen.st_mtime_ns, digest)
 
     def _make(self, folder: Path) -> None:
         """Make a folder, which must not lead elsewhere. Raises StateError."""
@@ -201,13 +206,16 @@ class OutputFolder:
         return folder.resolve().is_relative_to(self._real)
 
 
-def _opened(temporary: Path) -> FileIO:
-    """Begin a file; what lies there, a link even, is removed and not written into."""
+def _look(target: Path, read: Callable[[Path], bytes]) -> _Present:
+    """Return what `read` returns of a file, if it is one. Raises StateError."""
     try:
-        return temporary.open("xb", buffering=0)
-    except FileExistsError:
-        temporary.unlink()
-        return temporary.open("xb", buffering=0)
+        if not stat.S_ISREG(target.lstat().st_mode):
+            return _NO_FILE
+        return read(target)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{target}: {error.strerror}", remedy="make it readable") from error
 
 
 def _is_untouched(path: Path, known: File) -> bool:
