@@ -152,7 +152,7 @@ DOCUMENTS = (
         "slow",
         Answer(b"{" * 99, drip=0.05),
         refused("within 0.3 seconds|took too long"),
-        limits={"publisher.identity._LIMITS": Limits(seconds=0.3)},
+        limits={"publisher.identity.network.LIMITS": Limits(seconds=0.3)},
     ),
 )
 
