@@ -29,10 +29,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What was published last, by document; `did` is None while nothing was."""
+    """What was published last, by document; `did` is None while nothing was.
+
+    `migrated` is the repo that the documents were pulled from, where they were migrated.
+    """
 
     did: Did | None = None
     entries: Mapping[str, LockEntry] = field(default_factory=dict)
+    migrated: Did | None = None
 
 
 class _Version(BaseModel):
@@ -42,6 +46,7 @@ class _Version(BaseModel):
 class _Head(_Version):
     model_config = ConfigDict(extra="forbid")
     did: StrictStr
+    migrated: StrictStr | None = None
 
 
 class _Line(BaseModel):
@@ -78,7 +83,7 @@ def load(root: Path) -> Lock:
                 remedy="keep the line of the record that is in the repo, delete the other",
             )
         entries[entry.key] = entry
-    return Lock(Did(head.did), entries)
+    return Lock(Did(head.did), entries, Did(head.migrated) if head.migrated else None)
 
 
 def _head(text: str, path: Path) -> _Head:
@@ -93,8 +98,10 @@ def _head(text: str, path: Path) -> _Head:
 
 def save(root: Path, lock: Lock) -> None:
     """Replace `publisher.lock` atomically: sorted, one line a document, so that git merges it."""
-    head = json.dumps({"version": VERSION, "did": lock.did})
-    lines = [head, *(_text(entry) for _, entry in sorted(lock.entries.items()))]
+    head = {"version": VERSION, "did": lock.did}
+    if lock.migrated:
+        head["migrated"] = lock.migrated
+    lines = [json.dumps(head), *(_text(entry) for _, entry in sorted(lock.entries.items()))]
     write_atomically(root / FILE_NAME, ("\n".join(lines) + "\n").encode())
 
 

@@ -25,7 +25,7 @@ from publisher.plan import (
 )
 from publisher.record import Record
 from publisher.repo import RemoteRecord
-from publisher.syntax import Rkey, tid
+from publisher.syntax import Did, Rkey, tid
 
 
 def record(number: int, *blobs: Blob) -> Record:
@@ -77,6 +77,28 @@ def test_what_a_person_should_look_at_first(
 
     assert [guard.name for guard in found] == names
     assert all(f"--allow {guard.name}" in guard.remedy for guard in found)
+
+
+@pytest.mark.parametrize(
+    ("actions", "names"),
+    [
+        (made(creates=1), ["origin"]),
+        (made(updates=1, unchanged=9), ["origin"]),
+        (made(updates=7), ["origin", "mass-update"]),
+        (made(unchanged=9), []),
+        (made(deletes=1, unchanged=9), []),
+    ],
+)
+def test_what_was_pulled_from_another_repo_is_looked_at_before_it_is_written(
+    actions: list[Action], names: list[str]
+) -> None:
+    other = Did("did:plc:44ybard66vv44zksje25o7dz")
+
+    found = guards(actions, documents=9, locked=9, unclaimed=0, origin=other)
+
+    assert [guard.name for guard in found] == names
+    assert all(f"--allow {guard.name}" in guard.remedy for guard in found)
+    assert all(f"--migrate-from {other}" in each.remedy for each in found if each.name == "origin")
 
 
 def test_a_cost_counts_points_bytes_and_each_blob_that_is_missing_once() -> None:

@@ -85,6 +85,16 @@ def test_what_is_saved_comes_back(items: list[LockEntry]) -> None:
     assert len(text().split("\n")) == 2 + len(saved.entries)
 
 
+def test_where_documents_were_migrated_from_stands_in_the_first_line() -> None:
+    old = Did("did:plc:44ybard66vv44zksje25o7dy")
+    saved = Lock(DID, lock_of(entry("a.md")).entries, old)
+
+    save(Path.cwd(), saved)
+
+    assert text().splitlines()[0] == HEAD.replace("}", f', "migrated": "{old}"}}')
+    assert load(Path.cwd()) == saved
+
+
 def test_without_a_file_nothing_was_published() -> None:
     assert load(Path.cwd()) == Lock(None, {})
 

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from publisher import data
 from publisher.apply import applier
+from publisher.commands.check import check
 from publisher.commands.items import PublishReport
 from publisher.commands.judge import Checked, Judge
 from publisher.commands.publish import compare
 from publisher.data import Cid, Value
 from publisher.documents import DOCUMENT, Context, Source
-from publisher.errors import ConfigError, SourceError
+from publisher.errors import ConfigError, GuardStopped, SourceError
 from publisher.folder import FolderRepo
 from publisher.migration import Migration, Moving, Reference, mentions, references, with_cids
 from publisher.progress import Silent
@@ -238,6 +239,108 @@ def test_every_record_arrives_with_its_references_and_the_second_run_writes_noth
     assert (moving.there.repo().head(), moving.there.lock.read_bytes()) == (head, lock)
 
 
+def forget(site: Site) -> None:
+    """Take the migration out of the lock, and leave its lines."""
+    head, rest = site.lock.read_text().split("\n", 1)
+    told = json.loads(head)
+    del told["migrated"]
+    site.lock.write_text(f"{json.dumps(told)}\n{rest}")
+
+
+@pytest.mark.parametrize("gone", [(), ("pull.json",), ("pull.json", ".pull.sqlite")])
+def test_a_plain_publish_goes_on_as_the_migration_was_made(
+    gone: tuple[str, ...], moving: Move
+) -> None:
+    moving.publish()
+    for name in gone:
+        (moving.pulled / name).unlink()
+    head, lock = moving.there.repo().head(), moving.there.lock.read_bytes()
+
+    report = moving.there.publish()
+
+    assert (report.counts, report.commits) == ({"unchanged": 8}, 0)
+    assert report.migration == Moving(moving.old, 1)
+    assert (moving.there.repo().head(), moving.there.lock.read_bytes()) == (head, lock)
+
+
+def test_a_plain_publish_of_an_edit_leads_it_to_the_new_records(moving: Move) -> None:
+    moving.publish()
+    path = moving.pulled / f"{THIRD}.json"
+    path.write_text(data.dumps(json.loads(path.read_text()) | {"title": "Another"}))
+
+    report = moving.there.publish()
+
+    assert report.counts == {"update": 1, "unchanged": 7}
+    moving.there.pull(moving.there.root / "back")
+    record = world.read(moving.there.root / "back")[THIRD]
+    assert (record["title"], record["site"]) == (
+        "Another",
+        f"at://{moving.there.repo().did}/{MAIN}",
+    )
+
+
+@pytest.mark.parametrize("gone", [(), ("pull.json",)])
+def test_what_was_pulled_from_another_repo_is_not_published_without_a_word(
+    gone: tuple[str, ...], moving: Move
+) -> None:
+    for name in gone:
+        (moving.pulled / name).unlink()
+
+    report = moving.there.publish()
+
+    assert isinstance(report.error, GuardStopped)
+    assert f"--migrate-from {moving.old}" in report.error.remedy
+    assert (report.commits, report.exit_status) == (0, 1)
+    assert not moving.there.repo().read([DOCUMENT]).records[DOCUMENT]
+    assert moving.there.publish(allow=frozenset({"origin"})).counts == {"create": 8}
+
+
+@pytest.mark.parametrize("lost", ["the lock", "the migration"])
+def test_a_migration_that_nobody_remembers_is_asked_for_again(lost: str, moving: Move) -> None:
+    moving.publish()
+    if lost == "the lock":
+        moving.there.lock.unlink()
+    else:
+        forget(moving.there)
+    head = moving.there.repo().head()
+
+    report = moving.there.publish(allow=frozenset({"mass-update"}))
+
+    assert isinstance(report.error, GuardStopped)
+    assert moving.there.repo().head() == head
+    assert moving.publish().counts == {"unchanged": 8}
+    assert moving.there.publish().counts == {"unchanged": 8}
+
+
+def test_a_migration_that_stopped_before_it_wrote_is_not_remembered(moving: Move) -> None:
+    path = moving.pulled / "pull.json"
+    path.write_text(json.dumps(world.manifest(moving.pulled) | {"complete": False}))
+    with pytest.raises(SourceError):
+        moving.publish()
+
+    assert isinstance(moving.there.publish().error, GuardStopped)
+
+
+def test_another_repo_gets_no_references_to_the_one_of_the_lock(moving: Move) -> None:
+    moving.publish()
+    moving.there.configure(repo="folder:./third", site="https://alice.example")
+
+    report = moving.there.publish(allow=frozenset({"account", "mass-create"}))
+
+    assert isinstance(report.error, GuardStopped)
+    assert f"--migrate-from {moving.old}" in report.error.remedy
+
+
+def test_folder_and_repo_are_compared_as_the_migration_was_made(moving: Move) -> None:
+    moving.publish()
+    assert check(moving.there.config, Silent()).exit_status == 0
+
+    forget(moving.there)
+
+    differing = [i for i in check(moving.there.config, Silent()).items if i.status == "differs"]
+    assert len(differing) == 6
+
+
 def test_what_was_pulled_of_the_new_repo_goes_on_with_the_same_lock(moving: Move) -> None:
     moving.publish()
     moving.there.pull(moving.there.root / "moved")
@@ -287,7 +390,7 @@ def test_publications_are_written_before_their_documents(
         return original(repo, write)
 
     monkeypatch.setattr(FolderRepo, "apply_one", noted)
-    moved.there.publish(migrate_from=moved.old if migrates else None)
+    moved.there.publish(migrate_from=moved.old if migrates else None, allow=frozenset({"origin"}))
 
     assert written[0] == MAIN
     assert written[1:] == sorted(world.read(moved.pulled).keys() - {MAIN})
@@ -331,6 +434,8 @@ def test_a_dry_run_says_what_would_be_written_and_a_diff_what_differs(moving: Mo
     assert moving.publish(dry_run=True).counts == {"unchanged": 8}
     compared = compare(moving.there.config, (), Silent(), migrate_from=moving.old)
     assert compared.items == ()
+    assert compare(moving.there.config, (), Silent()).items == ()
+    forget(moving.there)
     without = compare(moving.there.config, (), Silent())
     assert {item.path for item in without.items} == {
         f"{name}.json" for name in (FIRST, SECOND, THIRD, QUOTE, CHAIN, STALE)
@@ -376,6 +481,10 @@ def test_judgements_are_remembered_for_this_migration_alone(
     assert moving.publish().counts == {"unchanged": 8}
     assert files & set(judged) == set()
 
+    assert moving.there.publish(dry_run=True).counts == {"unchanged": 8}
+    assert files & set(judged) == set()
+
+    forget(moving.there)
     assert moving.there.publish(dry_run=True).counts == {"update": 6, "unchanged": 2}
     assert files <= set(judged)
 

@@ -36,7 +36,10 @@ class Move:
         return run(*arguments, folder=self.there.root, environment=password)
 
     def publish(self, *arguments: str) -> dict[str, Any]:
-        done = self.publisher("publish", "--migrate-from", self.old.did, "--json", *arguments)
+        return self.publish_plainly("--migrate-from", self.old.did, *arguments)
+
+    def publish_plainly(self, *arguments: str) -> dict[str, Any]:
+        done = self.publisher("publish", "--json", *arguments)
         assert done.stdout, done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
         return report
@@ -101,8 +104,24 @@ def test_the_whole_recipe(moving: Move) -> None:
     moving.pds.reset()
     again = moving.publish()
     assert (again["counts"], moving.writes()) == ({"unchanged": 8}, 0)
+    assert (moving.publish_plainly(), moving.writes()) == (again, 0)
     verified = moving.publisher("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_without_a_word_nothing_of_another_account_is_written(moving: Move) -> None:
+    moving.there.configure(
+        repo=moving.new.handle,
+        site=f"at://{moving.old.did}/{MAIN}",
+        pds=moving.pds.url,
+        plc=moving.pds.plc,
+    )
+
+    done = moving.publisher("publish")
+
+    assert (done.returncode, moving.writes()) == (1, 0)
+    assert f"pulled from {moving.old.did}, and 8 would be written" in done.stderr
+    assert f"--migrate-from {moving.old.did}" in done.stderr
 
 
 def killed(moving: Move, point: int) -> bool:

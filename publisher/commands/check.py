@@ -10,6 +10,7 @@ from publisher import lock
 from publisher.commands.collect import collect, load_catalog, sources
 from publisher.commands.judge import Checked, Judge
 from publisher.commands.memory import Memory, state_of
+from publisher.commands.migrating import migration, remembered
 from publisher.commands.repos import configured, open_to_read
 from publisher.config import Config
 from publisher.data import blob_refs
@@ -76,19 +77,23 @@ class CheckReport:
 
 def check(config: Config, progress: Progress) -> CheckReport:
     """Compare the repo with the config's documents, field by field and blob by blob."""
-    checked = collect(Judge(config, load_catalog(config)), sources(config, []), progress)
+    known = lock.load(config.root) if config.settings.state == "lock" else lock.Lock()
+    found = sources(config, [])
+    catalog = load_catalog(config)
     repo = open_to_read(configured(config))
     try:
-        return _compare(config, checked, repo, progress)
+        dids = remembered(config, known) if known.did == repo.did else None
+        moves = migration(config, dids, found)[0] if dids else None
+        checked = collect(Judge(config, catalog, migration=moves), found, progress)
+        return _compare(config, checked, known, repo, progress)
     finally:
         repo.close()
 
 
 def _compare(
-    config: Config, checked: Sequence[Checked], repo: Repo, progress: Progress
+    config: Config, checked: Sequence[Checked], known: lock.Lock, repo: Repo, progress: Progress
 ) -> CheckReport:
     records = [file.record for file in checked if file.record]
-    known = lock.load(config.root) if config.settings.state == "lock" else lock.Lock()
     entries = known.entries if known.did == repo.did else {}
     collections = sorted({record.collection for record in records} | {DOCUMENT})
     progress.stage("reading the repo", 1)

@@ -36,6 +36,7 @@ from publisher.plan import (
 from publisher.record import Record
 from publisher.repo import Repo, Snapshot
 from publisher.spool import whole
+from publisher.syntax import Did
 
 _DOWNLOADS = 16
 
@@ -77,14 +78,20 @@ def remember(
     actions: Iterable[Action],
     outcome: Outcome,
     journal: Journal,
+    *,
+    migrated: Did | None = None,
 ) -> None:
     """Write the lock when it changed, and take what it has now out of the journal.
 
-    What was sent and not answered, or is in conflict, stays there. Raises StateError.
+    What was sent and not answered, or is in conflict, stays there. `migrated` is the repo that this
+    run took the documents to be of. Raises StateError.
     """
     entries, settled = lines_after(memory, actions, outcome)
-    if entries != memory.before.entries or (entries and memory.before.did != journal.did):
-        lock.save(config.root, Lock(journal.did, entries))
+    before = memory.before
+    migrated = migrated or (before.migrated if before.did == journal.did else None)
+    is_other = (before.did, before.migrated) != (journal.did, migrated)
+    if entries != before.entries or (entries and is_other):
+        lock.save(config.root, Lock(journal.did, entries, migrated))
     journal.settle(settled)
 
 

@@ -11,8 +11,9 @@ from publisher.config import Config
 from publisher.documents import Context, Document, Source, named_record, read
 from publisher.errors import ConfigError, SourceError
 from publisher.findings import has_errors
+from publisher.lock import Lock
 from publisher.migration import Migration, Moving, Name, Reference, mentions, references, with_cids
-from publisher.pulling.state import MANIFEST, read_manifest
+from publisher.pulling.state import MANIFEST, origin, read_manifest
 from publisher.record import build
 from publisher.syntax import Did, InvalidSyntax
 
@@ -38,6 +39,20 @@ def repos(config: Config, target: Target, old: str, *, create: bool) -> tuple[Di
             remedy="publish without it; or correct `repo` in publisher.toml",
         )
     return old_did, new_did
+
+
+def remembered(config: Config, before: Lock) -> tuple[Did, Did] | None:
+    """Return the DIDs of a migration that the lock tells of; None where the documents are others.
+
+    Its new repo needn't be found: if it isn't the lock's any more, the run stops. Raises
+    SourceError.
+    """
+    if before.did is None or before.migrated is None:
+        return None
+    if origin(config.documents) not in {None, before.migrated}:
+        return None
+    _check_manifest(config, before.migrated)
+    return before.migrated, before.did
 
 
 def _check_manifest(config: Config, old: Did) -> None:

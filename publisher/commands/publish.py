@@ -14,16 +14,17 @@ from publisher.commands.items import Item, PublishReport, Reporter, invalid, ord
 from publisher.commands.judge import Checked, Judge
 from publisher.commands.judgements import Judgements
 from publisher.commands.memory import recall, remember
-from publisher.commands.migrating import migration, repos
+from publisher.commands.migrating import migration, remembered, repos
 from publisher.commands.repos import Prompt, Target, configured, open_to_write
 from publisher.commands.rounds import Confirm, Gone, Options, Run, rounds
 from publisher.config import Config
 from publisher.documents import Context, Source
 from publisher.errors import CredentialError, PublisherError, SourceError
-from publisher.lock import Journal
+from publisher.lock import Journal, Lock
 from publisher.migration import Moving
 from publisher.plan import LockEntry, in_words, seconds_at_limits
 from publisher.progress import Progress
+from publisher.pulling.state import origin
 from publisher.repo import Repo
 
 
@@ -40,9 +41,10 @@ def publish(
     plan; later errors are in the report.
     """
     target = configured(config)
-    entries = lock.load(config.root).entries if config.settings.state == "lock" else {}
+    before = lock.load(config.root) if config.settings.state == "lock" else Lock()
+    entries = before.entries
     found = _found(config, entries)
-    judge, moving = _judge(config, options, target, found)
+    judge, moving = _judge(config, options, target, before, found)
     known = Judgements(judge, config.root / lock.FOLDER_NAME, entries.values())
     checked = collect(judge, found, progress, known)
     selected = _selected(config, checked, entries, options.paths)
@@ -55,11 +57,12 @@ def publish(
     try:
         with _hold(config, options, repo) as journal:
             memory = recall(config, repo, allow_account="account" in options.allow)
-            run = Run(config, options, checked, repo, memory, selected, journal)
-            report = _execute(run, confirm, progress)
+            pulled = None if moving else origin(config.documents)
+            run = Run(config, options, checked, repo, memory, selected, journal, pulled)
+            report = _execute(run, moving, confirm, progress)
             if journal:
                 known.keep()
-            return replace(report, migration=moving)
+            return report
     finally:
         repo.close()
 
@@ -85,13 +88,25 @@ def _found(config: Config, entries: Mapping[str, LockEntry]) -> list[tuple[Sourc
 
 
 def _judge(
-    config: Config, options: Options, target: Target, found: Sequence[tuple[Source, Context]]
+    config: Config,
+    options: Options,
+    target: Target,
+    before: Lock,
+    found: Sequence[tuple[Source, Context]],
 ) -> tuple[Judge, Moving | None]:
-    """Return by what the documents are judged: for a migration, the repo's DID is found out now."""
+    """Return by what the documents are judged: for a migration, the repo's DID is found out now.
+
+    One that was made before goes on.
+    """
     catalog = load_catalog(config)
-    if options.migrate_from is None:
+    if options.migrate_from is not None:
+        dids = repos(config, target, options.migrate_from, create=not options.dry_run)
+    elif "account" in options.allow:  # then the lock may be that of another repo
+        dids = None
+    else:
+        dids = remembered(config, before)
+    if dids is None:
         return Judge(config, catalog), None
-    dids = repos(config, target, options.migrate_from, create=not options.dry_run)
     moves, moving = migration(config, dids, found)
     return Judge(config, catalog, migration=moves), moving
 
@@ -152,7 +167,9 @@ def _hold(config: Config, options: Options, repo: Repo) -> AbstractContextManage
     return lock.one_run(config.root, repo.did)
 
 
-def _execute(run: Run, confirm: Confirm, progress: Progress) -> PublishReport:
+def _execute(
+    run: Run, moving: Moving | None, confirm: Confirm, progress: Progress
+) -> PublishReport:
     error: PublisherError | None = None
     try:
         rounds(run, confirm, progress)
@@ -161,17 +178,18 @@ def _execute(run: Run, confirm: Confirm, progress: Progress) -> PublishReport:
             raise
         error = stopped
     finally:
-        unsaved = _saved(run)
-    return _report(run, error or unsaved)
+        unsaved = _saved(run, moving)
+    return replace(_report(run, error or unsaved), migration=moving)
 
 
-def _saved(run: Run) -> PublisherError | None:
+def _saved(run: Run, moving: Moving | None) -> PublisherError | None:
     """Return what went wrong: the report of what was written must not be lost for it."""
     if run.journal is None:
         return None
     actions = [action for action in run.actions if run.concerns(action)]
     try:
-        remember(run.config, run.memory, actions, run.outcome, run.journal)
+        migrated = moving.old if moving else None
+        remember(run.config, run.memory, actions, run.outcome, run.journal, migrated=migrated)
     except PublisherError as error:
         return error
     return None

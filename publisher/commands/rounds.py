@@ -40,7 +40,7 @@ from publisher.plan import (
 from publisher.progress import Progress
 from publisher.quality import PUBLICATION
 from publisher.repo import Repo, Snapshot
-from publisher.syntax import Nsid
+from publisher.syntax import Did, Nsid
 
 OVERTAKEN = 2
 """After so many refusals in a row, writes go one by one, by their own swaps."""
@@ -85,7 +85,10 @@ class Options:
 
 @dataclass(slots=True)
 class Run:
-    """One run: its documents, its state, and what has come of it so far."""
+    """One run: its documents, its state, and what has come of it so far.
+
+    `origin` is the repo that the documents were pulled from, where they aren't migrated.
+    """
 
     config: Config
     options: Options
@@ -94,6 +97,7 @@ class Run:
     memory: Memory
     selected: frozenset[str]
     journal: Journal | None
+    origin: Did | None = None
     actions: list[Action] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
     cost: Cost | None = None
@@ -241,6 +245,7 @@ def _stop_at_guards(run: Run, snapshot: Snapshot, confirm: Confirm) -> None:
         documents=sum(file.status != "skipped" for file in run.checked),
         locked=len(run.memory.entries),
         unclaimed=sum(len(records) for records in snapshot.records.values()) - len(claimed),
+        origin=run.origin if run.origin != run.repo.did else None,
     )
     for guard in found:
         if guard.name not in run.options.allow and not confirm(f"{guard.message}. Go on?"):

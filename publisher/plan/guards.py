@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from publisher.plan.actions import Action, Create, Delete, Orphan, Unchanged, Update
+from publisher.syntax import Did
 
-GuardName = Literal["empty", "delete", "mass-update", "mass-create"]
+GuardName = Literal["origin", "empty", "delete", "mass-update", "mass-create"]
 FEW = 5
 """So many of anything need no guard."""
 
@@ -23,12 +24,18 @@ class Guard:
 
 
 def guards(
-    actions: Sequence[Action], *, documents: int, locked: int, unclaimed: int
+    actions: Sequence[Action],
+    *,
+    documents: int,
+    locked: int,
+    unclaimed: int,
+    origin: Did | None = None,
 ) -> list[Guard]:
     """Return what stands in the way of a plan.
 
     `documents` are those that are there (invalid ones and drafts too), `locked` the lines of the
-    lock, `unclaimed` the records of the same collections that belong to no document.
+    lock, `unclaimed` the records of the same collections that belong to no document. `origin` is
+    the repo that the documents were pulled from, if it is another and they weren't migrated.
     """
     creates = sum(isinstance(action, Create) for action in actions)
     updates = sum(isinstance(action, Update) for action in actions)
@@ -36,6 +43,8 @@ def guards(
     deletes = sum(isinstance(action, Delete) for action in actions)
     known = deletes + sum(isinstance(a, (Orphan, Update, Unchanged)) for a in actions)
     found: list[Guard] = []
+    if origin and creates + updates:
+        found.append(_origin(origin, creates + updates))
     if deletes and not documents:
         found.append(_guard("empty", f"there is no document any more: {deletes:,} would go"))
     elif deletes > max(FEW, known // 10):
@@ -50,6 +59,15 @@ def guards(
         )
         found.append(_guard("mass-create", words))
     return found
+
+
+def _origin(origin: Did, writes: int) -> Guard:
+    message = (
+        f"the documents were pulled from {origin}, and {writes:,} would be written with references "
+        "to its records as they are"
+    )
+    remedy = f"lead them to the new ones: --migrate-from {origin}; or leave them: --allow origin"
+    return Guard("origin", message, remedy)
 
 
 def _guard(name: GuardName, message: str) -> Guard:

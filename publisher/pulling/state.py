@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -120,6 +120,24 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise StateError(
             f"{path}: can't be read as what a pull wrote", remedy="pull into another folder (--out)"
         ) from error
+
+
+def origin(folder: Path) -> Did | None:
+    """Return whose repo was pulled into a folder; None where none was.
+
+    Without `pull.json`, or where that is no pull's, the database tells.
+    """
+    with suppress(StateError):
+        if manifest := read_manifest(folder):
+            return Did(manifest.did)
+    path = folder / DATABASE
+    if not path.is_file():
+        return None
+    place = f"{path.resolve().as_uri()}?mode=ro"
+    with suppress(sqlite3.Error), closing(sqlite3.connect(place, uri=True)) as database:
+        row = database.execute("SELECT did FROM head").fetchone()
+        return Did(row[0]) if row else None
+    return None
 
 
 @contextmanager
