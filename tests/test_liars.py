@@ -14,8 +14,6 @@ import httpx
 import pytest
 
 from publisher import config, identity, transport
-from publisher.commands.collect import load_catalog
-from publisher.commands.judge import Judge
 from publisher.commands.pull import PullReport
 from publisher.commands.repos import Target
 from publisher.commands.verify import verify
@@ -26,9 +24,9 @@ from publisher.progress import Silent
 from publisher.syntax import tid
 from publisher.terminal import show_error
 from tests.liars.blobs import BLOBS
-from tests.liars.cars import CARS, chunked
+from tests.liars.cars import CARS, GARBAGE, chunked, large_block
 from tests.liars.documents import documents
-from tests.liars.forge import Blocks, car
+from tests.liars.forge import Blocks, car, section
 from tests.liars.identities import IDENTITIES
 from tests.liars.liar import Liar, Outcome, Partly, Refused, check_truth
 from tests.liars.listings import LISTINGS, WORDS
@@ -41,13 +39,8 @@ from tests.repo_server import ALICE, NOTE, State, note, path
 LIARS = (*CARS, *BLOBS, *RECORDS, *NAMES, *IDENTITIES, *LISTINGS, *WORDS, *PLANTED)
 TOLD = [(liar, when) for liar in LIARS for when in liar.when]
 GIGABYTE = 1 << 30
+SETTINGS = config.Config(Path(), None, config.Settings())
 context = functools.cache(httpx.create_ssl_context)
-
-
-@functools.cache
-def judge() -> Judge:
-    settings = config.Config(Path(), None, config.Settings())
-    return Judge(settings, load_catalog(settings), keep=False)
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def check_verify(world: World, liar: Liar) -> None:
     assert isinstance(liar.expect, Refused)
     told = len(world.ledger)
     with pytest.raises(liar.expect.error, match=liar.expect.says):
-        verify(Target(ALICE), judge(), Silent())
+        verify(Target(ALICE), SETTINGS, Silent())
     assert len(world.ledger) > told
 
 
@@ -131,11 +124,11 @@ def test_an_endless_archive_takes_no_memory(world: World, monkeypatch: pytest.Mo
 
     def pieces() -> Iterator[bytes]:
         nonlocal sent
-        for piece in repeat(bytes(1 << 20)):
+        for piece in repeat(section(*large_block())):
             sent += len(piece)
             yield piece
 
-    world.lie("getRepo", lambda _: chunked(pieces()))
+    world.lie("getRepo", lambda _: chunked(pieces(), begin=car([GARBAGE], {})))
     monkeypatch.setattr("publisher.pds.repo.ANY_BYTES", GIGABYTE // 8)
     tracemalloc.start()
     try:

@@ -11,12 +11,10 @@ import pytest
 
 from publisher.archive import verify_car
 from publisher.commands.items import PublishReport
-from publisher.commands.judge import Judge
 from publisher.commands.pull import Selection, pull
 from publisher.commands.repos import Target
 from publisher.commands.verify import verify
 from publisher.errors import ProofFailed, RepoRefused
-from publisher.lexicon import Catalog
 from publisher.progress import Silent
 from publisher.pulling.wanted import Pulled, PullOptions, Scope
 from publisher.syntax import Nsid
@@ -206,11 +204,9 @@ def test_one_record_comes_with_its_own_proof(
 def test_verify_proves_and_validates_and_writes_nothing(
     site: Site, target: Target, tmp_path: Path
 ) -> None:
-    from publisher.commands.collect import load_catalog
-
     before = everything(tmp_path)
 
-    report = verify(target, Judge(site.config, load_catalog(site.config), keep=False), Silent())
+    report = verify(target, site.config, Silent())
 
     assert (report.proof, report.exit_status) == ("proven", 0)
     assert report.collections == {DOCUMENT: 14}
@@ -242,7 +238,7 @@ def test_a_key_that_isnt_the_owners_proves_nothing(
     with pytest.raises(ProofFailed, match="isn't proven"):
         pulled(target, tmp_path / "out")
     with pytest.raises(ProofFailed):
-        verify(target, Judge(site.config, Catalog(), keep=False), Silent())
+        verify(target, site.config, Silent())
 
     assert files(tmp_path / "out") == before
 

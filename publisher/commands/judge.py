@@ -24,6 +24,8 @@ from publisher.syntax import Nsid
 
 _NO_FUTURE = datetime.max.replace(tzinfo=UTC)
 
+_MOST_JSON = 16  # bytes that one of DAG-CBOR becomes at most: no bytes at all are {"$bytes":""}
+
 _NO_SITE = "site is missing"
 _SEVERITIES = ("error", "warning", "info")  # the gravest first
 _STATUSES = ("invalid", "unknown", "valid")  # the worst first
@@ -147,7 +149,8 @@ class Judge:
             return self.faulty(path, key, Finding("", "cbor", str(error)))
         verdict = self._verdict(value, collection, rkey)
         found = verdict.findings
-        if isinstance(value, dict) and not has_errors(found):
+        large = len(block) > MAX_BYTES // _MOST_JSON
+        if large and isinstance(value, dict) and not has_errors(found):
             found = found + self._sizes(value)
         return self._alone(path, key, verdict, found)
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from publisher.commands.collect import set_judge, the_judge
-from publisher.commands.judge import Checked, Judge
 from publisher.commands.repos import Target, open_to_read
+from publisher.config import Config
 from publisher.cores import pieces, spread
 from publisher.progress import Progress
 from publisher.pulling.proof import Read, read
 from publisher.pulling.state import Proof
+from publisher.repo import Repo
+
+if TYPE_CHECKING:
+    from publisher.commands.judge import Checked, Judge
 
 VALIDATED = "site.standard."
 """The records of collections that begin so are validated."""
@@ -45,7 +50,7 @@ class VerifyReport:
         return 1 if self.counts.get("invalid") else 0
 
 
-def verify(target: Target, judge: Judge, progress: Progress) -> VerifyReport:
+def verify(target: Target, config: Config, progress: Progress) -> VerifyReport:
     """Prove a repo and validate its records of site.standard; nothing is written.
 
     Raises ProofFailed where it doesn't hold.
@@ -53,27 +58,42 @@ def verify(target: Target, judge: Judge, progress: Progress) -> VerifyReport:
     repo = open_to_read(target)
     try:
         progress.stage(f"reading {repo.name}", 1)
-        with read(repo, (), None, must_prove=True) as found:
-            progress.advance()
-            counts: Counter[str] = Counter()
-            items: list[Checked] = []
-            for checked in _judged(Path(repo.name), found, judge, progress):
-                counts[checked.status] += 1
-                if checked.findings:
-                    items.append(checked)
-            collections = Counter(key.partition("/")[0] for key in found.items)
-            return VerifyReport(
-                repo.name,
-                repo.did,
-                found.commit.rev,
-                found.commit.cid,
-                found.proof,
-                dict(collections),
-                dict(counts),
-                tuple(items),
-            )
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(_judge, config)  # while the repo comes
+            with read(repo, (), None, must_prove=True) as found:
+                progress.advance()
+                judge = coming.result()
+                pool.shutdown()  # before other processes begin
+                return _report(repo, found, judge, progress)
     finally:
         repo.close()
+
+
+def _judge(config: Config) -> Judge:
+    from publisher.commands.collect import load_catalog
+    from publisher.commands.judge import Judge
+
+    return Judge(config, load_catalog(config), keep=False)
+
+
+def _report(repo: Repo, found: Read, judge: Judge, progress: Progress) -> VerifyReport:
+    counts: Counter[str] = Counter()
+    items: list[Checked] = []
+    for checked in _judged(Path(repo.name), found, judge, progress):
+        counts[checked.status] += 1
+        if checked.findings:
+            items.append(checked)
+    collections = Counter(key.partition("/")[0] for key in found.items)
+    return VerifyReport(
+        repo.name,
+        repo.did,
+        found.commit.rev,
+        found.commit.cid,
+        found.proof,
+        dict(collections),
+        dict(counts),
+        tuple(items),
+    )
 
 
 def _judged(name: Path, found: Read, judge: Judge, progress: Progress) -> Iterator[Checked]:
@@ -84,6 +104,8 @@ def _judged(name: Path, found: Read, judge: Judge, progress: Progress) -> Iterat
             [judge.block(name, key, found.block(key))] for key in keys
         )
     else:
+        from publisher.commands.collect import set_judge
+
         parts = spread(
             partial(_judge_blocks, name),
             ([(key, found.block(key)) for key in piece] for piece in pieces(keys, _PIECE)),
@@ -96,4 +118,6 @@ def _judged(name: Path, found: Read, judge: Judge, progress: Progress) -> Iterat
 
 
 def _judge_blocks(name: Path, blocks: Sequence[tuple[str, bytes]]) -> list[Checked]:
+    from publisher.commands.collect import the_judge
+
     return [the_judge().block(name, key, block) for key, block in blocks]

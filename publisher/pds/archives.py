@@ -1,19 +1,26 @@
-"""A repo's CAR, downloaded into a temporary file."""
+"""A repo's CAR, downloaded into a temporary file, and read from there as it comes."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
-from typing import Final
+from io import SEEK_SET, BufferedReader, FileIO, RawIOBase
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Final
 
 from publisher.errors import RepoRefused
 from publisher.pds.queries import Queries
 from publisher.spool import temporary_file, write_all
 from publisher.transport import Limits
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 ANY_BYTES: Final = 4 << 30
 _SECONDS: Final = 600.0
+_BUFFER: Final = 1 << 17
+_PARTING: Final = 1.0  # seconds: an interrupted user doesn't wait for a server that is silent
 
 
 class TooLarge(RepoRefused):
@@ -26,24 +33,95 @@ def archived(
 ) -> Iterator[BufferedReader]:
     """Have a repo's CAR in a file; with `since`, what is new after that rev.
 
-    Raises TooLarge, StateError where the disk is full, and what `Queries` does.
+    It can be read while it comes: what is hashed and judged needn't wait for the last byte. Raises
+    StateError where the disk is full. Reading raises TooLarge, and what `Queries` does.
     """
-    left = max_bytes
-
-    def write(part: bytes) -> None:
-        nonlocal left
-        left -= len(part)
-        if left < 0:
-            raise TooLarge(
-                f"{queries.host} answered an archive of {queries.name} of more than"
-                f" {max_bytes:,} bytes",
-                name="TooLarge",
-            )
-        write_all(file, part)
-
     with temporary_file() as file:
+        coming = _Coming(file, max_bytes)
         limits = Limits(max_bytes=max_bytes + 1, seconds=_SECONDS)
         params = {"did": queries.did} | ({"since": since} if since else {})
-        queries.download("com.atproto.sync.getRepo", write, limits, **params)
-        file.seek(0)
-        yield BufferedReader(file)
+
+        def download() -> None:
+            try:
+                queries.download("com.atproto.sync.getRepo", coming.add, limits, **params)
+            except _NoRoomError:
+                reason = f"an archive of {queries.name} of more than {max_bytes:,} bytes"
+                coming.end(TooLarge(f"{queries.host} answered {reason}", name="TooLarge"))
+            except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+                coming.end(error)
+            else:
+                coming.end(None)
+
+        thread = Thread(target=download, name="archive", daemon=True)
+        thread.start()
+        try:
+            yield BufferedReader(coming, _BUFFER)
+        finally:
+            coming.leave()
+            thread.join(_PARTING)
+
+
+class _NoRoomError(Exception):
+    """There are more bytes than were allowed."""
+
+
+class _Coming(RawIOBase):
+    """A file that another thread adds to; reading waits for it, and raises what it ended with."""
+
+    def __init__(self, file: FileIO, room: int) -> None:
+        self._file = file
+        self._room = room
+        self._at = 0
+        self._size = 0
+        self._ended = self._left = False
+        self._error: BaseException | None = None
+        self._changed = Condition()
+
+    def add(self, part: bytes) -> None:
+        """Add bytes at the end. Raises _NoRoomError, StateError; EOFError if nobody reads on."""
+        if self._left:
+            raise EOFError
+        self._room -= len(part)
+        if self._room < 0:
+            raise _NoRoomError
+        write_all(self._file, part)
+        with self._changed:
+            self._size += len(part)
+            self._changed.notify()
+
+    def end(self, error: BaseException | None) -> None:
+        """Say that nothing more comes, and why."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify()
+
+    def leave(self) -> None:
+        """Say that nobody reads on."""
+        self._left = True
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Go to a place, counted from the beginning."""
+        if whence != SEEK_SET:
+            raise ValueError("where the archive ends isn't known yet")
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._size > self._at)
+            if self._error:
+                raise self._error
+            size = min(len(view), self._size - self._at)
+        count = os.preadv(self._file.fileno(), [view[:size]], self._at) if size > 0 else 0
+        self._at += count
+        return count

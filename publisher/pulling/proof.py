@@ -140,14 +140,31 @@ def _by_key(repo: Repo, prove_it: Callable[..., _Proof]) -> _Proof:
 
 
 def _as_read(proven: Proven, file: BinaryIO | None, known: Known | None) -> Read:
-    texts = {cid.raw: text for text, cid in known.items.values()} if known else {}
-    items = {path: texts.get(cid.raw) or str(cid) for path, cid in proven.items.items()}
+    items = _Texts(proven.items, known)
 
     def block(path: str) -> bytes:
         return proven.block(proven.items[path])
 
     commit = Commit(str(proven.cid), proven.commit.rev)
     return Read(commit, "proven", items, block, whole=True, archive=file)
+
+
+class _Texts(Mapping[str, str]):
+    """CIDs as text, made when they are asked for: that of all takes as long as the proof."""
+
+    def __init__(self, items: Mapping[str, Cid], known: Known | None) -> None:
+        self._items = items
+        self._known = {cid.raw: text for text, cid in known.items.values()} if known else {}
+
+    def __getitem__(self, path: str) -> str:
+        cid = self._items[path]
+        return self._known.get(cid.raw) or str(cid)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
 
 
 def _listed(repo: Repo, collections: Sequence[Nsid], reason: str) -> Read:

@@ -224,7 +224,13 @@ def chunked(pieces: Iterator[bytes], begin: bytes = b"") -> Answer:
 
 
 def endless(seen: Seen) -> Answer:
-    return chunked(repeat(b"\0" * (1 << 20)))
+    """Send the same block over and over: each of its bytes is as it should be."""
+    return chunked(repeat(section(*large_block())), begin=car([GARBAGE], {}))
+
+
+def endless_garbage(seen: Seen) -> Answer:
+    """Send what is wrong from its first byte on: nobody waits for the cap."""
+    return chunked(repeat(b"\0\1" * (1 << 19)))
 
 
 def endless_headers(seen: Seen) -> Answer:
@@ -346,6 +352,7 @@ ANSWERS = (
         limits={"publisher.pds.repo.ANY_BYTES": 1 << 20},
     ),
     served("endless", endless, "larger than the", limits={"publisher.pds.repo.ANY_BYTES": 8 << 20}),
+    served("endless garbage", endless_garbage, "", expect=Refused(ProofFailed, "no DAG-CBOR")),
     served("endless headers", endless_headers, "answered no HTTP"),
     served(
         "slow",
