@@ -25,6 +25,7 @@ from tests.plan_world import (
     Step,
     World,
     claims,
+    first_names,
     is_theirs,
     planned,
     ran,
@@ -124,15 +125,22 @@ def _left(before: World, step: Step, done: Ran) -> list[tuple[str, Rkey]]:
 
 
 def _has_as_good(before: World, step: Step, pair: tuple[str, Rkey | None], left: Rkey) -> bool:
-    """Tell whether a file has another record that is known, and no less alike than its own."""
+    """Tell whether a file has another record that is known, and no less alike than its own.
+
+    One whose key is derived from the file's name is known, where nothing is known of what is left.
+    """
     (name, rkey), there = pair, dict(before.repo)
     (doc,) = (doc for doc in before.files if doc.name == name)
     seen = before.publishers[step.at].seen
-    known = dict(seen) | {made: first for _, made, first in before.made if first == name}
-    if rkey is None or rkey not in known or rkey not in there:
+    if rkey is None or rkey not in there:
         return False
-    unknown = left not in dict(seen) and (rkey, name) in seen
-    return unknown or (_alike(doc, there[rkey]) and not _is_same(doc, there[left]))
+    if left not in dict(seen):
+        if (rkey, name) in seen:
+            return True
+        known = rkey in dict(seen) or first_names()[rkey] == name
+    else:
+        known = rkey in dict(seen)
+    return known and _alike(doc, there[rkey]) and not _is_same(doc, there[left])
 
 
 def _evident(before: World, step: Step, done: Ran) -> list[tuple[str, Rkey]]:
@@ -140,13 +148,13 @@ def _evident(before: World, step: Step, done: Ran) -> list[tuple[str, Rkey]]:
     there, found = dict(before.repo), []
     files = {doc.ident: doc for doc in before.files}
     seen = before.publishers[step.at].seen
-    for ident, rkey, name in before.made:
+    for ident, rkey in before.made:
         doc = files.get(ident)
         if doc is None or rkey not in there:
             continue
         if any(_is_same(doc, cid) for other, cid in before.repo if other != rkey):
             continue
-        known = name == doc.name or (rkey, doc.name) in seen
+        known = first_names()[rkey] == doc.name or (rkey, doc.name) in seen
         if known or (_alike(doc, there[rkey]) and not is_theirs(there[rkey])):
             found.append((doc.name, rkey))
     return found

@@ -23,6 +23,7 @@ from publisher.plan import (
     Delete,
     LockEntry,
     Pending,
+    RemoteChanged,
     State,
     Unchanged,
     Update,
@@ -31,7 +32,7 @@ from publisher.plan import (
     plan,
     resolve,
 )
-from publisher.record import Record
+from publisher.record import SALTS, Record, derived_rkey
 from publisher.repo import RemoteRecord
 from publisher.syntax import Did, Rkey
 
@@ -80,7 +81,7 @@ class Publisher(NamedTuple):
 
 
 class World(NamedTuple):
-    """`repo` has the CIDs of the records; `made` whose each is, and by which name it was made.
+    """`repo` has the CIDs of the records; `made` has the document of each.
 
     `meddled` counts titles by another app: each is a new one.
     """
@@ -88,7 +89,7 @@ class World(NamedTuple):
     files: tuple[Doc, ...] = DOCS
     repo: frozenset[tuple[Rkey, str]] = frozenset()
     publishers: tuple[Publisher, ...] = (Publisher(), Publisher())
-    made: frozenset[tuple[int, Rkey, str]] = frozenset()
+    made: frozenset[tuple[int, Rkey]] = frozenset()
     meddled: int = 0
     docs: tuple[Doc, ...] = DOCS
 
@@ -258,6 +259,13 @@ def record_of(name: str, title: str, path: str) -> Record:
     return Record(name, name, DOCUMENT, value, MARKDOWN_OWNED)
 
 
+@cache
+def first_names() -> dict[Rkey, str]:
+    """Return the names of the files that record keys are derived from."""
+    records = [record_of(name, "", "") for name in NAMES]
+    return {derived_rkey(record, DID, n): record.path for record in records for n in SALTS}
+
+
 class Ran(NamedTuple):
     """What a run did: its plan, what it was about to write, and the state it left."""
 
@@ -359,20 +367,20 @@ def _remembered(world: World, step: Step, done: Ran) -> World:
     pairs = claims(done.actions)
     down = {_rkey(action) for action in done.pending[: cut[0]]} if cut else pairs.keys()
     seen = {(rkey, pairs[rkey]) for rkey in down if rkey in pairs}
-    taken, names = {rkey for rkey, _ in seen}, {name for _, name in seen}
-    older = {line for line in before.seen if line[0] not in taken and (cut or line[1] not in names)}
+    seen |= {
+        (a.rkey, a.record.path) for a in done.actions if isinstance(a, RemoteChanged) and not cut
+    }
+    taken = {rkey for rkey, _ in seen}
+    older = {line for line in before.seen if line[0] not in taken}
     there = dict(done.repo)
     if cut is None:
         older = {line for line in older if line[0] in there}
     known = Publisher(done.lock, done.journal, frozenset(seen | older), before.guarded)
     idents = {doc.name: doc.ident for doc in world.files}
-    made = {line[0]: (line[1], line[2]) for line in world.made if line[1] not in pairs}
-    first = {rkey: name for _, rkey, name in world.made}
-    made |= {
-        idents[name]: (rkey, first.get(rkey, name)) for rkey, name in pairs.items() if rkey in there
-    }
+    made = {ident: rkey for ident, rkey in world.made if rkey not in pairs}
+    made |= {idents[name]: rkey for rkey, name in pairs.items() if rkey in there}
     after = _with_publisher(world, step.at, known)._replace(
-        repo=done.repo, made=frozenset((ident, *line) for ident, line in made.items())
+        repo=done.repo, made=frozenset(made.items())
     )
     return _settled(after)
 

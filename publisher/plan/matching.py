@@ -45,6 +45,7 @@ class Matching:
         self.renames = Renames(self.known, self._at, self._same_site, self.claimed, self._equal)
         self.exchanged: dict[Place, str] = {}
         self.contested: set[Place] = set()
+        self.unclear: set[str] = set()
 
     def run(self, records: Sequence[Record]) -> None:
         """Fill `matches` and `conflicts`; a document in neither has no record yet."""
@@ -54,10 +55,10 @@ class Matching:
             self._named(record)
         self._exchanged(records, names)
         self._locked(records)
-        self._derived(records)
+        self._derived(records, names)
         self._absent(records, equal=self._equal(self._open(records)))
-        self._pair(self.renames.moved(self._open(records), names))
-        self._pair(self._fingerprinted(self._open(records)))
+        self._pair(self.renames.moved(self._clear(records), names))
+        self._pair(self._fingerprinted(self._clear(records)))
         self._candidates(records)
         self._absent(records)
 
@@ -106,6 +107,9 @@ class Matching:
     def _open(self, records: Sequence[Record]) -> list[Record]:
         done = self.matches.keys() | self.conflicts.keys()
         return [record for record in records if record.key not in done]
+
+    def _clear(self, records: Sequence[Record]) -> list[Record]:
+        return [record for record in self._open(records) if record.key not in self.unclear]
 
     def _at(self, place: Place) -> RemoteRecord | None:
         return self.remote.get(place[0], {}).get(place[1])
@@ -198,10 +202,11 @@ class Matching:
     def _conflict(self, record: Record, rkey: Rkey | None, reason: str, remedy: str) -> None:
         self.conflicts[record.key] = Conflict(record, rkey, reason, remedy)
 
-    def _derived(self, records: Sequence[Record]) -> None:
+    def _derived(self, records: Sequence[Record], names: Container[str]) -> None:
         """Claim records at derived keys, last those that remind of nothing in their documents.
 
         One that is another document to the letter proves nothing: its file may have a new name.
+        Nor does one that reminds of a document as much as a known record whose file is gone.
         """
         left = self._open(records)
         found = [(r, theirs) for r in left if (theirs := self._at_derived(r))]
@@ -212,10 +217,17 @@ class Matching:
         if not doubted:
             return
         index, equal = by_trait(self._open(left)), self._equal([record for record, _ in doubted])
-        for record, theirs in doubted:
-            if not is_alike(record, theirs) or record.key in equal:
-                continue
-            if not _is_rather(theirs, record, index):
+        likely = [
+            (record, theirs)
+            for record, theirs in doubted
+            if is_alike(record, theirs) and record.key not in equal
+            if not _is_rather(theirs, record, index)
+        ]
+        rkeys = {record.key: theirs.rkey for record, theirs in likely}
+        moved = self.renames.moved([record for record, _ in likely], names)
+        self.unclear |= {r.key for r, match in moved if match.place[1] != rkeys[r.key]}
+        for record, theirs in likely:
+            if record.key not in self.unclear:
                 self._claim(record, Match((theirs.collection, theirs.rkey)))
         strange = [(record, theirs) for record, theirs in doubted if not is_alike(record, theirs)]
         reminded = self._reminded([record for record, _ in strange])
