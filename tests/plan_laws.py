@@ -32,18 +32,14 @@ from tests.plan_world import (
 )
 
 
-def check(before: World, step: Step, after: World, *, longer: bool = False) -> None:
-    """Hold every law against a run; other steps may do what they like. Raises Broken.
-
-    In `longer` ways so much may change between two runs that what belongs to what is a matter of
-    opinion: only what holds without one is held.
-    """
+def check(before: World, step: Step, after: World) -> None:
+    """Hold every law against a run; other steps may do what they like. Raises Broken."""
     if step.kind not in {"run", "prune", "kill", "kill prune"}:
         return
     done = ran(before, step)
     if done is None:
         return
-    for law in LONGER if longer else LAWS:
+    for law in LAWS:
         if said := law(before, step, done, after):
             raise Broken(f"{(law.__doc__ or '').splitlines()[0].rstrip('.')}: {said}")
 
@@ -233,4 +229,3 @@ LAWS: tuple[Law, ...] = (
     _no_path_has_two_records,
     _the_next_run_writes_nothing,
 )
-LONGER = tuple(law for law in LAWS if law not in {_nothing_is_left_behind, _what_is_gone_is_told})

@@ -20,6 +20,7 @@ from publisher.plan import (
     RemoteDeleted,
     State,
     Unchanged,
+    Update,
     plan,
 )
 from publisher.record import Record, derived_rkey
@@ -28,6 +29,7 @@ from tests.test_plan import DID, at, locked, make, remote
 
 AT_X, AT_Y = Rkey("3lzzzzzzzzz22"), Rkey("3lzzzzzzzzz33")
 A, X, Y = make("a.md"), make("x.md"), make("y.md")
+Y_DERIVED = derived_rkey(Y, DID, 0)
 
 
 def named(record: Record, name: str) -> Record:
@@ -109,3 +111,45 @@ def test_a_document_in_question_with_two_lines_loses_neither() -> None:
     entries, _ = after(Memory(Lock(DID, lines), lines), [asked])
 
     assert entries == lines
+
+
+def test_a_document_that_a_record_equals_takes_no_other_that_it_resembles() -> None:
+    theirs = make("x.md", title="of another app", path="/y")
+    files = [make("x.md", path="/new"), Y]
+    written = State(intents=[locked(theirs, AT_X)])
+
+    actions = plan(DID, files, remote(at(AT_X, theirs.value), at(Y_DERIVED, Y.value)), written)
+
+    assert told(actions) == [(Update, "x.md", AT_X), (Unchanged, "y.md", Y_DERIVED)]
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("On y.md", [(Conflict, "y.md", None)]),
+        ("On x.md", [(Unchanged, "y.md", AT_X), (Forget, "x.md", AT_X)]),  # x.md to the letter
+        ("of another app", [(Unchanged, "y.md", Y_DERIVED), (Orphan, "x.md", AT_X)]),
+    ],
+)
+def test_a_record_at_the_derived_key_and_one_that_lost_its_file_are_a_question(
+    title: str, expected: list[tuple[type[Action], str, Rkey | None]]
+) -> None:
+    lost, derived = make("x.md", path="/y"), make("y.md", title="of another app")
+    state = State({"x.md": locked(lost, AT_X)})
+
+    actions = plan(
+        DID,
+        [make("y.md", title=title)],
+        remote(at(AT_X, lost.value), at(Y_DERIVED, derived.value)),
+        state,
+    )
+
+    assert told(actions) == expected
+
+
+def test_a_file_that_got_the_name_of_its_key_again_is_no_question() -> None:
+    state = State({"x.md": locked(named(Y, "x.md"), Y_DERIVED)})
+
+    actions = plan(DID, [make("y.md", title="edited")], remote(at(Y_DERIVED, Y.value)), state)
+
+    assert told(actions) == [(Update, "y.md", Y_DERIVED), (Forget, "x.md", Y_DERIVED)]
