@@ -85,6 +85,7 @@ _FAULTS = {
     "union-type": Code("error", "an object in a union has no `$type`, or one that isn't listed"),
     "union-name": Code("warning", "a `$type` in an open union is no lexicon's name"),
     "lexicon-unknown": Code("warning", "no lexicon of the collection is here, so nobody can say"),
+    "blob-size-differs": Code("warning", "a blob has another size than its record says"),
     "reference-cid": Code("warning", "a reference's `cid` isn't that of the record here"),
     # Lexicon files
     "lexicon-form": Code("error", "a lexicon file isn't one"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from publisher.commands.validate import ValidateReport
 from publisher.errors import PublisherError
-from publisher.output import Line, escape, render, to_json
+from publisher.output import Line, escape, json_text, render
 from publisher.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _write(report: Report, format: str) -> None:
 
             print(json.dumps(to_sarif(report, root), indent=2))
     elif format == "json":
-        print(json.dumps(to_json(report), indent=2, ensure_ascii=False))
+        print(json_text(report))
     else:
         _print(render(report), sys.stdout)
 

@@ -19,7 +19,7 @@ from publisher.commands.repos import Target
 from publisher.commands.verify import verify
 from publisher.data import Cid
 from publisher.errors import ProofFailed, PublisherError, RepoUnavailable
-from publisher.output import render, to_json
+from publisher.output import json_text, render
 from publisher.progress import Silent
 from publisher.syntax import tid
 from publisher.terminal import show_error
@@ -97,7 +97,7 @@ def check_printed(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     if isinstance(outcome, PullReport):
         shown = ["".join(span.text for span in line) for line in render(outcome)]
-        shown += json.dumps(to_json(outcome), indent=2, ensure_ascii=False).split("\n")
+        shown += json_text(outcome).split("\n")
     else:
         show_error(outcome)
         shown = capsys.readouterr().err.rstrip("\n").split("\n")

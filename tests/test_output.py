@@ -19,7 +19,7 @@ from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
 from publisher.migration import Moving
-from publisher.output import escape, render, to_json
+from publisher.output import escape, json_text, render, to_json
 from publisher.output.text import Report
 from publisher.pulling.folder import PulledFile
 from publisher.pulling.wanted import Pulled
@@ -304,3 +304,15 @@ def test_json_names_each_field_as_the_types_do() -> None:
 )
 def test_what_a_terminal_would_obey_is_escaped(raw: str, shown: str) -> None:
     assert escape(raw) == shown
+
+
+def test_a_terminal_obeys_nothing_in_json() -> None:
+    pointer = "/\x1b[2J\u202e\x9b\U000e0041\u2028é👩‍👩"
+    file = PulledFile("a.json", "new", "bafy", findings=(Finding(pointer, "blob-size", "x"),))
+    report = PullReport((Pulled("a", "did:plc:x", "3lzzzzzzzzz22", Path(), (file,)),))
+
+    shown = json_text(report)
+
+    assert [line for line in shown.split("\n") if not line.isprintable()] == []
+    assert json.loads(shown) == to_json(report)
+    assert "é👩" in shown

@@ -1,6 +1,6 @@
 """The AT Protocol data model: strict JSON, DAG-CBOR, CIDs. Pure."""
 
-from publisher.data.blob import BlobRef, blob_refs
+from publisher.data.blob import BlobRef, blob_places, blob_refs
 from publisher.data.cbor import InvalidCbor, Value, decode, encode, record_cid
 from publisher.data.check import MAX_DEPTH, SERVERS_REFUSE, Fault, check, is_sound_type, is_text
 from publisher.data.cid import DAG_CBOR, RAW, Cid, InvalidCid, blob_cid
@@ -19,6 +19,7 @@ __all__ = [
     "InvalidCid",
     "Value",
     "blob_cid",
+    "blob_places",
     "blob_refs",
     "check",
     "compact",

@@ -15,7 +15,7 @@ from publisher.output.lines import Line, escape, validation
 if TYPE_CHECKING:
     from publisher.output.text import Report
 
-__all__ = ["Line", "escape", "render", "to_json"]
+__all__ = ["Line", "escape", "json_text", "render", "to_json"]
 
 
 def render(report: Report) -> Iterator[Line]:
@@ -32,3 +32,10 @@ def to_json(report: Report) -> dict[str, object]:
     from publisher.output import wire
 
     return wire.to_json(report)
+
+
+def json_text(report: Report) -> str:
+    """Return a report as JSON in which a terminal obeys nothing."""
+    from publisher.output import wire
+
+    return wire.json_text(report)

@@ -87,6 +87,7 @@ def _pulled(pulled: Pulled) -> Iterator[Line]:
             yield line((file.path, "name"), ("  isn't all of its record:", "doubt"))
             for loss in file.losses:
                 yield line("          ", loss)
+        yield from of_file(file.path, file.findings)
     words = ("new", "updated", "unchanged", "kept", "trashed", "deleted", "failed")
     yield line(
         (f"{tally(pulled.counts, words) or 'nothing'}", "good"),

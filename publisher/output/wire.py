@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def to_json(report: Report) -> dict[str, object]:
     if isinstance(report, PublishReport):
         body["counts"] = report.counts
     return body | {"exit_status": report.exit_status}
+
+
+def json_text(report: Report) -> str:
+    """Return a report as JSON; what isn't printable is escaped: names come from others' records."""
+    lines = json.dumps(to_json(report), indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(text if text.isprintable() else _escaped(text) for text in lines)
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def _plain(value: object) -> object:

@@ -20,6 +20,7 @@ from publisher.pulling.records import (
     json_names,
     write_all,
 )
+from publisher.pulling.sizes import Declared, with_findings
 from publisher.pulling.state import Head, Held, Proof, State, read_manifest
 from publisher.pulling.wanted import Pulled, PullOptions, Scope
 from publisher.repo import Commit, Repo
@@ -52,6 +53,7 @@ class Copy:
         self._folder = OutputFolder(state.folder, state.files, force=options.force)
         self._files: list[PulledFile] = []
         self._fetched: set[str] = set()
+        self._sizes: list[Declared] = []
         self._unanswered = 0
         self._site: str | None = None
 
@@ -167,6 +169,7 @@ class Copy:
         works = self._works(found, new, held)
         for done in write_all(self._folder, works, len(new), self._progress, alone=self._alone):
             self._files += done.files
+            self._sizes += done.sizes
             self._folder.files.update(done.written)
             if done.held:
                 held[done.key] = done.held
@@ -238,7 +241,8 @@ class Copy:
         return self._scope.text() if form == "json" else f"{form} {self._scope.text()}"
 
     def _report(self, commit: Commit, proof: Proof, reason: str, unchanged: int) -> Pulled:
-        files = [file for file in self._files if file.status != "unchanged"]
+        known = with_findings(self._files, self._sizes, self._folder.files)
+        files = [file for file in known if file.status != "unchanged" or file.findings]
         files.sort(key=lambda file: (file.path.startswith("blobs/"), file.path))
         return Pulled(
             self._repo.name,

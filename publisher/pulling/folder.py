@@ -7,13 +7,14 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias
 
 from publisher.data import RAW, Cid
 from publisher.errors import RepoRefused, StateError
 from publisher.files import content_of, digest_of, write_whole, writing
+from publisher.findings import Finding
 from publisher.pulling.parts import part_of, remove_parts
 from publisher.pulling.state import File
 
@@ -31,7 +32,8 @@ FileStatus = Literal["new", "updated", "unchanged", "kept", "trashed", "deleted"
 class PulledFile:
     """A file below the output folder; `kept` is the user's, `trashed` no longer in the repo.
 
-    `losses` are what it doesn't say of its record, each with its field.
+    `losses` are what it doesn't say of its record, each with its field; `findings` are what is odd
+    about the record.
     """
 
     path: str
@@ -39,6 +41,7 @@ class PulledFile:
     cid: str
     reason: str = ""
     losses: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,11 @@ class OutputFolder:
         """Return what a file holds that was written here; None where it wasn't."""
         present = _look(self.path / path, content_of) if path in self.files else None
         return None if present == _NO_FILE else present
+
+    def outdate(self, paths: Iterable[str]) -> None:
+        """Have files written again, though they stand for the same CIDs."""
+        for path in paths:
+            self.files[path] = replace(self.files[path], cid="")
 
     def put(self, wanted: Wanted) -> PulledFile:
         """Bring one file up to date. Raises StateError."""
@@ -131,7 +139,10 @@ class OutputFolder:
             if known and hashlib.sha256(present).digest() == known.digest:
                 if known.cid == wanted.cid:
                     return self._keep(target, wanted.cid, known.digest)
-                return self._write(target, wanted, wanted.content(), "updated")
+                content = wanted.content()
+                if content == present:
+                    return self._keep(target, wanted.cid, known.digest)
+                return self._write(target, wanted, content, "updated")
             if wanted.same(present) or (content := wanted.content()) == present:
                 return self._keep(target, wanted.cid, hashlib.sha256(present).digest())
         if self.force:

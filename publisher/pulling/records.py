@@ -15,6 +15,7 @@ from publisher.data import InvalidCbor, Value, blob_refs
 from publisher.documents import escape_rkey
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
+from publisher.pulling.sizes import Declared, declared
 from publisher.pulling.state import File, Held
 
 _AMBIGUOUS: Final = re.compile(rb"\$link|\$bytes")  # JSON says links and bytes with them
@@ -68,12 +69,16 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a record: its files, and what is remembered of them where they were written."""
+    """What came of a record: its files, and what is remembered of them where they were written.
+
+    `sizes` are those that it gives for its blobs.
+    """
 
     key: str
     files: tuple[PulledFile, ...]
     written: Mapping[str, File] = field(default_factory=dict)
     held: Held | None = None
+    sizes: tuple[Declared, ...] = ()
 
 
 def json_names(key: str) -> Iterator[str]:
@@ -96,7 +101,7 @@ def write(folder: OutputFolder, work: Work) -> Done:
         return _failed(work, "a $link or $bytes in it is none")
     if work.markdown and (done := _write_markdown(folder, work, work.markdown, value)):
         return done
-    return _done(folder, work, [_as_json(work, work.path, value)], blob_files(value))
+    return _done(folder, work, value, [_as_json(work, work.path, value)], blob_files(value))
 
 
 def _write_markdown(
@@ -110,7 +115,8 @@ def _write_markdown(
     wanted = [Wanted(path, work.cid, partial(_itself, made.text))]
     if made.losses:
         wanted.append(_as_json(work, f"{ORIGINALS}/{work.path}", value))
-    return _done(folder, work, wanted, ((name, cid) for cid, name in made.blobs), made.losses)
+    blobs = tuple((name, cid) for cid, name in made.blobs)
+    return _done(folder, work, value, wanted, blobs, losses=made.losses)
 
 
 def _failed(work: Work, reason: str) -> Done:
@@ -121,15 +127,18 @@ def _failed(work: Work, reason: str) -> Done:
 def _done(
     folder: OutputFolder,
     work: Work,
+    value: dict[str, Value],
     wanted: Sequence[Wanted],
-    blobs: Iterable[tuple[str, str]],
+    blobs: tuple[tuple[str, str], ...],
+    *,
     losses: tuple[str, ...] = (),
 ) -> Done:
     files = [folder.put(each) for each in wanted]
     files[0] = replace(files[0], losses=losses)
     paths = tuple(each.path for each in wanted)
     written = {path: folder.files[path] for path in paths if path in folder.files}
-    return Done(work.key, tuple(files), written, Held(paths, tuple(blobs)))
+    sizes = tuple(declared(paths[0], value, blobs))
+    return Done(work.key, tuple(files), written, Held(paths, blobs), sizes)
 
 
 def _as_json(work: Work, path: str, value: Value) -> Wanted:

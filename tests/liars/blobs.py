@@ -10,7 +10,8 @@ from typing import Any
 from publisher.data import DAG_CBOR, RAW, Cid, Value
 from publisher.transport import Limits
 from tests.liars.cars import chunked
-from tests.liars.liar import Expected, Harmless, Liar, Partly
+from tests.liars.liar import Expected, Harmless, Liar, Partly, Remarked
+from tests.liars.owners import NASTY
 from tests.liars.world import World, blob, refusal
 from tests.local_server import Answer, Seen
 from tests.repo_server import note, path
@@ -56,14 +57,14 @@ def damaged_twice() -> Callable[[Seen], Answer]:
     return answer
 
 
-def referring(name: str, reference: Value, expect: Expected) -> Liar:
+def referring(name: str, reference: Value, expect: Expected, field: str = "blob") -> Liar:
     """Return the owner of a record that refers to a blob so."""
 
     def arrange(world: World) -> None:
         world.pictured(CONTENT)
         value = note("referring")
         assert isinstance(value, dict)
-        world.repo.put({path(5): {**value, "blob": reference}})
+        world.repo.put({path(5): {**value, field: reference}})
         world.watch("getRepo")
 
     return Liar(f"blob: {name}", arrange, expect)
@@ -79,6 +80,16 @@ def as_node() -> Liar:
 
     says = Partly({f"blobs/{cid}": "other bytes for the blob"})
     return Liar("blob: CID of DAG-CBOR", arrange, says)
+
+
+def sized(size: int) -> Value:
+    return blob(Cid.of(CONTENT, RAW), size)
+
+
+def says_size(size: str, pointer: str = "/blob") -> Remarked:
+    """The blob is kept, and the size that its record gives is told beside its own."""
+    says = f"warning {pointer}/size says {size} bytes; {NEW} has 26, and is kept: .*"
+    return Remarked({f"{path(5)}.json": says})
 
 
 BLOBS = (
@@ -124,8 +135,12 @@ BLOBS = (
             "https://pds.example/elsewhere",
         )
     ),
-    referring("size of a terabyte", blob(Cid.of(CONTENT, RAW), 1 << 40), Harmless()),
-    referring("size below zero", blob(Cid.of(CONTENT, RAW), -1), Harmless()),
+    referring("size of a terabyte", sized(1 << 40), says_size("1,099,511,627,776")),
+    referring("size of a byte less", sized(len(CONTENT) - 1), says_size("25")),
+    referring("size of nothing", sized(0), says_size("0")),
+    referring("size below zero", sized(-1), says_size("-1")),
+    referring("two sizes, one true", [sized(26), sized(27)], says_size("27", "/blob/1")),
+    referring("size in a field of escapes", sized(0), says_size("0", "/(?s:.*)evil(?s:.*)"), NASTY),
     referring("MIME type that is a path", blob(Cid.of(CONTENT, RAW), 26, "../../x"), Harmless()),
     referring("text for a CID", {"$type": "blob", "ref": "../../x", "mimeType": "a/b"}, Harmless()),
     referring("old form with a path", {"cid": "../../../etc/x", "mimeType": "a/b"}, Harmless()),

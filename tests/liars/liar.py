@@ -67,6 +67,26 @@ class Harmless:
 
 
 @dataclass(frozen=True, slots=True)
+class Remarked:
+    """The pull goes well, and says of these files where and how they differ from what came."""
+
+    files: Mapping[str, str]
+
+    def check(self, world: World, outcome: Outcome, before: Mapping[str, bytes]) -> None:
+        """Hold it against what came."""
+        Harmless().check(world, outcome, before)
+        assert isinstance(outcome, PullReport)
+        told = {
+            file.path: "".join(f"{f.severity} {f.pointer} {f.message}" for f in file.findings)
+            for file in outcome.repos[0].files
+            if file.findings
+        }
+        assert told.keys() == self.files.keys()
+        for path, says in self.files.items():
+            assert re.fullmatch(says, told[path]), told
+
+
+@dataclass(frozen=True, slots=True)
 class Unmoved:
     """The pull goes well, and brings nothing: what came is what was there."""
 
@@ -79,7 +99,7 @@ class Unmoved:
         assert {n: world.files()[n] for n in same} == {n: before[n] for n in same}
 
 
-Expected: TypeAlias = Refused | Partly | Harmless | Unmoved
+Expected: TypeAlias = Refused | Partly | Harmless | Remarked | Unmoved
 
 
 @dataclass(frozen=True, slots=True)
