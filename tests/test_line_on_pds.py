@@ -142,7 +142,8 @@ def test_what_was_pulled_goes_to_another_account_with_the_same_cids(
     there = site_on(pds, other, tmp_path / "there")
     shutil.copytree(here.root / "back", there.content, dirs_exist_ok=True)
 
-    done = publisher(there, "publish", password=other.app_password)
+    old = ("--migrate-from", account.did)
+    done = publisher(there, "publish", *old, password=other.app_password)
     assert done.returncode == 0, done.stdout + done.stderr
     publisher(there, "pull", "--out", "back")
 

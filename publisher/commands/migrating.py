@@ -65,7 +65,7 @@ def _check_manifest(config: Config, old: Did) -> None:
             f"{path}: these are records of {manifest.did}, not of {old}",
             remedy=f"publish with --migrate-from {manifest.did}; or correct `documents`",
         )
-    if not manifest.complete:
+    if not manifest.has_ended:
         raise SourceError(f"{path}: the pull was cut short", remedy="pull there again first")
 
 

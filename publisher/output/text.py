@@ -26,6 +26,7 @@ from publisher.output.lines import (
     validation,
 )
 from publisher.output.publishing import of_difference, publishing
+from publisher.pulling.records import ORIGINALS
 from publisher.pulling.wanted import Pulled
 
 Report: TypeAlias = (
@@ -93,6 +94,12 @@ def _pulled(pulled: Pulled) -> Iterator[Line]:
         (f"{tally(pulled.counts, words) or 'nothing'}", "good"),
         f": the files of {pulled.repo} in {pulled.folder}",
     )
+    if pulled.lossy:
+        verb = (
+            "isn't all of its record" if len(pulled.lossy) == 1 else "aren't all of their records"
+        )
+        told = f"; {ORIGINALS} holds what is, and --json says what is missing"
+        yield line((f"{count(len(pulled.lossy), 'file')} {verb}", "doubt"), told)
     yield line((f"rev {pulled.rev}, {_PROOFS[pulled.proof]}", "faint"))
     if pulled.reason:
         yield line((f"not proven: {pulled.reason}", "doubt"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,10 +13,13 @@ from publisher.documents import DOCUMENT
 from publisher.errors import RepoRefused, RepoUnavailable
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile
+from publisher.pulling.pages import Named, may_have_pages, pages_of
 from publisher.pulling.proof import Known, Read, check_order, read, read_record
 from publisher.pulling.records import (
     Names,
     Work,
+    blob_files,
+    block_in,
     json_names,
     write_all,
 )
@@ -117,18 +120,21 @@ class Copy:
         if not read_manifest(self._folder.path):  # from here on, it is no folder of documents
             self._state.begin(head)
         held = dict(self._state.held)
-        new = self._new(wanted, held)
         done = False
         try:
+            late = self._late(wanted, held)
+            new = self._new(wanted, held, late)
+            found = _with_blocks(found, late)
             if self._options.form == "markdown":
                 self._prepare_markdown(found, new)
+            self._prepare_pages(found, new)
             self._records(found, new, held)
             self._sweep(wanted, held, found.commit.rev)
             done = True
         finally:
             complete = done and not any(f.status in {"kept", "failed"} for f in self._files)
             items = found.items if found.whole and found.proof == "proven" else None
-            head = replace(head, complete=complete, site=self._site or "")
+            head = replace(head, complete=complete, ended=done, site=self._site or "")
             self._state.save(head, items, self._folder.files, held)
         unchanged = sum(file.status == "unchanged" for file in self._files)
         return self._report(found.commit, found.proof, found.reason, unchanged)
@@ -140,11 +146,32 @@ class Copy:
             return True
         return self._scope.takes_value(key, value_of(found, key), self._repo.did)
 
-    def _new(self, wanted: Mapping[str, str], held: Mapping[str, Held]) -> dict[str, str]:
-        """Return the records whose files aren't here as they should be."""
+    def _late(self, wanted: Mapping[str, str], held: Mapping[str, Held]) -> dict[str, bytes]:
+        """Return the blocks of records that were written before a blob of theirs came, as now."""
+        lacking = {
+            key: known
+            for key, known in held.items()
+            if key in wanted and any(path not in self._folder.files for path, _ in known.blobs)
+            if self._is_written(known, wanted[key]) and self._is_of_form(key)
+        }
+        self._blobs(pair for known in lacking.values() for pair in known.blobs)
+        came = {file.path for file in self._files if file.status == "new"}
+        blocks = {
+            key: block_in(self._folder, known, wanted[key])
+            for key, known in lacking.items()
+            if any(path in came for path, _ in known.blobs)
+        }
+        late = {key: block for key, block in blocks.items() if block}
+        self._folder.outdate(path for key in late for path in held[key].paths)
+        return late
+
+    def _new(
+        self, wanted: Mapping[str, str], held: Mapping[str, Held], late: Container[str]
+    ) -> dict[str, str]:
+        """Return the records whose files aren't here as they should be, and those of `late`."""
         new: dict[str, str] = {}
         for key, cid in wanted.items():
-            known = held.get(key)
+            known = held.get(key) if key not in late else None
             if known and self._is_written(known, cid) and self._is_of_form(key):
                 self._files += [PulledFile(path, "unchanged", cid) for path in known.paths]
             else:
@@ -163,6 +190,23 @@ class Copy:
 
         self._site = self._site_of(found, new)
         self._blobs(pair for key in new for pair in named_blobs(value_of(found, key)))
+
+    def _prepare_pages(self, found: Read, new: Iterable[str]) -> None:
+        """Fetch the blobs that only pages name which lie in a blob themselves."""
+        values = [value_of(found, key) for key in new if may_have_pages(key, found.block(key))]
+        if not values:
+            return
+        named = self._named()
+        self._blobs(pair for value in values for pair in named(value))
+        pages = [pages_of(self._folder, value, named) for value in values]
+        self._blobs(pair for each in pages for pair in named(each))
+
+    def _named(self) -> Named:
+        if self._options.form != "markdown":
+            return blob_files
+        from publisher.pulling.markdown import named_blobs
+
+        return named_blobs
 
     def _records(self, found: Read, new: Mapping[str, str], held: dict[str, Held]) -> None:
         self._progress.stage("writing records", len(new))
@@ -240,6 +284,15 @@ class Copy:
         form = self._options.form
         return self._scope.text() if form == "json" else f"{form} {self._scope.text()}"
 
+    def _lossy(self) -> dict[str, tuple[str, ...]]:
+        """Return what earlier pulls said of files that are wanted, and were left as they are."""
+        told = {file.path for file in self._files if file.losses and file.status != "unchanged"}
+        return {
+            held.paths[0]: held.losses
+            for key, held in sorted(self._state.held.items())
+            if held.losses and self._scope.takes(key) and held.paths[0] not in told
+        }
+
     def _report(self, commit: Commit, proof: Proof, reason: str, unchanged: int) -> Pulled:
         known = with_findings(self._files, self._sizes, self._folder.files)
         files = [file for file in known if file.status != "unchanged" or file.findings]
@@ -253,7 +306,13 @@ class Copy:
             unchanged,
             proof,
             reason,
+            self._lossy(),
         )
+
+
+def _with_blocks(found: Read, blocks: Mapping[str, bytes]) -> Read:
+    """Return what was read with blocks from elsewhere: what was known before needn't have come."""
+    return replace(found, block=lambda key: blocks.get(key) or found.block(key))
 
 
 def value_of(found: Read, key: str) -> dict[str, Value]:

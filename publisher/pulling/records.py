@@ -11,10 +11,11 @@ from typing import Final
 
 from publisher import data
 from publisher.cores import pieces, spread
-from publisher.data import InvalidCbor, Value, blob_refs
+from publisher.data import DAG_CBOR, Cid, InvalidCbor, Value, blob_refs
 from publisher.documents import escape_rkey
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile, Wanted
+from publisher.pulling.pages import pages_of
 from publisher.pulling.sizes import Declared, declared
 from publisher.pulling.state import File, Held
 
@@ -101,7 +102,8 @@ def write(folder: OutputFolder, work: Work) -> Done:
         return _failed(work, "a $link or $bytes in it is none")
     if work.markdown and (done := _write_markdown(folder, work, work.markdown, value)):
         return done
-    return _done(folder, work, value, [_as_json(work, work.path, value)], blob_files(value))
+    blobs = blob_files([value, pages_of(folder, value, blob_files)])
+    return _done(folder, work, value, [_as_json(work, work.path, value)], blobs)
 
 
 def _write_markdown(
@@ -138,7 +140,7 @@ def _done(
     paths = tuple(each.path for each in wanted)
     written = {path: folder.files[path] for path in paths if path in folder.files}
     sizes = tuple(declared(paths[0], value, blobs))
-    return Done(work.key, tuple(files), written, Held(paths, blobs), sizes)
+    return Done(work.key, tuple(files), written, Held(paths, blobs, losses), sizes)
 
 
 def _as_json(work: Work, path: str, value: Value) -> Wanted:
@@ -182,8 +184,17 @@ def text_of(value: Value) -> bytes:
 
 
 def blob_files(value: Value) -> tuple[tuple[str, str], ...]:
-    """Return the files of the blobs that a record refers to, by CID alone, with the CIDs."""
+    """Return the files of the blobs in a value, by CID alone, with the CIDs."""
     return tuple(dict.fromkeys((f"blobs/{b.cid}", str(b.cid)) for b in blob_refs(value)))
+
+
+def block_in(folder: OutputFolder, held: Held, cid: str) -> bytes | None:
+    """Return a record's block out of its JSON, its last file; None where that isn't there."""
+    try:
+        block = data.encode(data.loads(folder.content(held.paths[-1]) or b""))
+    except (data.DataError, InvalidCbor):
+        return None
+    return block if str(Cid.of(block, DAG_CBOR)) == cid else None
 
 
 def is_record(cid: str, content: bytes) -> bool:

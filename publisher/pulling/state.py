@@ -27,15 +27,15 @@ from publisher.syntax import Did
 MANIFEST: Final = "pull.json"
 DATABASE: Final = ".pull.sqlite"
 _HOLD: Final = ".pull.lock"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = (
     "CREATE TABLE head (did TEXT NOT NULL, cid TEXT NOT NULL, rev TEXT NOT NULL,"
     " proof TEXT NOT NULL, scope TEXT NOT NULL, complete INTEGER NOT NULL, site TEXT NOT NULL)",
     # the bytes too: making them of 10,000 texts, or texts of them, takes longer than all the rest
     "CREATE TABLE record (key TEXT PRIMARY KEY, cid TEXT NOT NULL, raw BLOB NOT NULL)"
     " WITHOUT ROWID",
-    "CREATE TABLE held (key TEXT PRIMARY KEY, paths TEXT NOT NULL, blobs TEXT NOT NULL)"
-    " WITHOUT ROWID",
+    "CREATE TABLE held (key TEXT PRIMARY KEY, paths TEXT NOT NULL, blobs TEXT NOT NULL,"
+    " losses TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE file (path TEXT PRIMARY KEY, cid TEXT NOT NULL, size INTEGER NOT NULL,"
     " mtime INTEGER NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID",
     f"PRAGMA user_version = {_VERSION}",
@@ -48,7 +48,8 @@ Proof = Literal["proven", "record proof", "listed"]
 class Manifest(BaseModel):
     """`pull.json`: whose repo the folder holds, at which commit, how far proven.
 
-    While it isn't `complete`, a pull is at work or was cut short.
+    While it isn't `complete`, something is missing or was changed here; while it hasn't `ended`, a
+    pull is at work or was cut short.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -58,6 +59,12 @@ class Manifest(BaseModel):
     commit: StrictStr = ""
     proof: StrictStr
     complete: StrictBool
+    ended: StrictBool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the pull came to its end."""
+        return self.ended or self.complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class Head:
     """The commit that a folder stands at.
 
     `scope` is what was asked for, as text; `site` that of documents whose files don't name it.
+    `ended`: the pull came to its end, whatever it lacked; only `pull.json` has that.
     """
 
     commit: Commit
@@ -72,6 +80,7 @@ class Head:
     scope: str
     complete: bool
     site: str = ""
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +99,19 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The files of a record, the first its own, and those of its blobs with their CIDs."""
+    """The files of a record, the first its own, and those of its blobs with their CIDs.
+
+    `losses` are what its own file doesn't say of the record.
+    """
 
     paths: tuple[str, ...]
     blobs: tuple[tuple[str, str], ...]
+    losses: tuple[str, ...] = ()
 
     def columns(self) -> tuple[object, ...]:
         """Return what the table has of it."""
-        return "\n".join(self.paths), "\n".join(" ".join(pair) for pair in self.blobs)
+        blobs = "\n".join(" ".join(pair) for pair in self.blobs)
+        return "\n".join(self.paths), blobs, json.dumps(self.losses) if self.losses else ""
 
 
 _Row: TypeAlias = File | Held
@@ -242,8 +256,8 @@ class State:
                 path: File(*rest) for path, *rest in database.execute("SELECT * FROM file")
             }
             self.held = {
-                key: Held(tuple(paths.split("\n")), _pairs(blobs))
-                for key, paths, blobs in database.execute("SELECT * FROM held")
+                key: Held(tuple(paths.split("\n")), _pairs(blobs), tuple(json.loads(told or "[]")))
+                for key, paths, blobs, told in database.execute("SELECT * FROM held")
             }
         except (sqlite3.Error, ValueError, TypeError):
             self._begin_anew()
@@ -332,6 +346,7 @@ class State:
             "commit": head.commit.cid,
             "proof": head.proof,
             "complete": head.complete,
+            "ended": head.ended,
             "files": {"records": len(names) - blobs, "blobs": blobs},
         }
         text = json.dumps(manifest, indent=2) + "\n"

@@ -79,7 +79,8 @@ class PullOptions:
 class Pulled:
     """What came of one repo: the files that aren't as they were before, and how many are.
 
-    `reason` says why no more than `proof` is known.
+    `reason` says why no more than `proof` is known. `lossy` are what files that were left as they
+    are don't say of their records, by path.
     """
 
     repo: str
@@ -90,6 +91,7 @@ class Pulled:
     unchanged: int = 0
     proof: Proof = "proven"
     reason: str = ""
+    lossy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[str, int]:

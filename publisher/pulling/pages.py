@@ -1,0 +1,34 @@
+"""Pages of Leaflet that lie in a blob: they name blobs of which the record itself needn't know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from publisher import data
+from publisher.data import Value
+from publisher.documents import DOCUMENT
+from publisher.pulling.folder import OutputFolder
+
+_CONTENT: Final = "pub.leaflet.content"
+_FIELD: Final = "blobPages"
+Named: TypeAlias = Callable[[Value], tuple[tuple[str, str], ...]]
+"""From a value to the files of its blobs, with their CIDs."""
+
+
+def may_have_pages(key: str, block: bytes) -> bool:
+    """Tell whether a record may have its pages in a blob; quick, and never wrongly no."""
+    return key.startswith(f"{DOCUMENT}/") and _FIELD.encode() in block
+
+
+def pages_of(folder: OutputFolder, value: Mapping[str, Value], named: Named) -> Value:
+    """Return the pages of a document that lie in a blob; None where they don't, or aren't here."""
+    content = value.get("content")
+    if not isinstance(content, dict) or content.get("$type") != _CONTENT:
+        return None
+    for path, _ in named(content.get(_FIELD)):
+        try:
+            return data.loads(folder.content(path) or b"null")
+        except data.DataError:
+            return None
+    return None
