@@ -62,6 +62,7 @@ trees = st.dictionaries(keys, values, max_size=60)
 @pytest.mark.parametrize(
     ("key", "depth"),
     [
+        ("", 0),
         ("2653ae71", 0),
         ("asdf", 0),
         ("blue", 1),

@@ -9,6 +9,10 @@
 //       Answers cid, rev, items, blocks (how many there are), and how many claims hold.
 //   {diff: {old, car, did, key}}   Answers what changed: [[action, path, cid], …].
 //   {depths: [key, …]}             Answers the keys' layers.
+//   {commit: {keys, adds, dels, value}}
+//       A tree of these keys, all with the CID `value`, and what a commit makes of it. Answers the
+//       roots `before` and `after`, as `car` the nodes that the firehose would carry, which prove
+//       the keys that were touched and those beside them, and `paths`: the nodes on the way to each.
 //
 // What is refused is answered with {error}.
 import path from 'node:path'
@@ -100,7 +104,26 @@ async function depths(keys) {
   return Promise.all(keys.map((key) => repo.mstUtil.leadingZerosOnHash(key)))
 }
 
-const ANSWERS = { make, verify, diff, depths }
+async function commit({ keys, adds, dels, value }) {
+  const leaf = data.parseCid(value)
+  let tree = await repo.MST.create(new repo.MemoryBlockstore())
+  for (const key of keys) tree = await tree.add(key, leaf)
+  const before = await tree.getPointer()
+  // Adds first: a tree that is empty in between keeps its old layer, under a root without keys.
+  for (const key of adds) tree = await tree.add(key, leaf)
+  for (const key of dels) tree = await tree.delete(key)
+  const after = await tree.getPointer()
+  const blocks = new repo.BlockMap()
+  const paths = {}
+  for (const key of [...adds, ...dels]) {
+    blocks.addMap(await tree.getCoveringProof(key))
+    paths[key] = (await tree.cidsForPath(key)).map(String).filter((cid) => cid !== value)
+  }
+  const car = base64(await repo.blocksToCarFile(after, blocks))
+  return { before: `${before}`, after: `${after}`, car, paths }
+}
+
+const ANSWERS = { make, verify, diff, depths, commit }
 for await (const line of createInterface({ input: process.stdin })) {
   const [name, question] = Object.entries(JSON.parse(line))[0]
   let answer
