@@ -247,7 +247,7 @@ def looked_like(site: Site) -> None:
             of_another_site,
             "orphan",
             "its document is gone; its record stays: it is of another site, https://alice.example",
-            "if that site was yours, name it in `formerly` in publisher.toml",
+            "if that one is yours, name it as `site` or in `formerly`",
         ),
         (
             looked_like,
@@ -276,10 +276,18 @@ def test_prune_says_why_it_leaves_an_orphan(
     assert (item.action, item.reason, item.remedy) == (action, reason, remedy)
 
 
-def test_a_record_of_no_site_is_never_pruned(site: Site) -> None:
+@pytest.mark.parametrize("prune", [True, False])
+@pytest.mark.parametrize("has_site", [True, False])
+def test_a_record_of_no_site_is_never_pruned(prune: bool, has_site: bool, site: Site) -> None:
     of_no_site(site)
+    if not has_site:
+        (site.content / "a.md").unlink()
+        config = site.root / "publisher.toml"
+        config.write_text('repo = "folder:./repo"\ndocuments = "content"\n')
 
-    (item,) = (item for item in site.publish(prune=True).items if item.path == "p.json")
+    report = site.publish(prune=prune, allow=frozenset({"empty"}))
+
+    (item,) = (item for item in report.items if item.path == "p.json")
 
     assert item.action == "orphan"
     assert item.reason == "its document is gone; its record stays: it is of no site"

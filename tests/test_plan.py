@@ -625,4 +625,5 @@ def test_only_records_of_this_site_are_pruned_and_none_while_a_document_is_inval
     assert of_another == [replace(orphan, spared="site")]
     beside_invalid = resolve([orphan], Wishes(prune=True), sites={SITE}, prunes=False)
     assert beside_invalid == [replace(orphan, spared="invalid")]
-    assert resolve([orphan], Wishes(), sites=set(), prunes=False) == [orphan]
+    assert resolve([orphan], Wishes(), sites={SITE}, prunes=False) == [orphan]
+    assert resolve([orphan], Wishes(), sites=set()) == [replace(orphan, spared="site")]

@@ -246,7 +246,7 @@ def _why_it_stays(orphan: Orphan) -> tuple[str, str]:
             if site is None:
                 return ": it is of no site", "delete it with the app that shows it"
             why = f": it is of another site, {site!s}"
-            return why, "if that site was yours, name it in `formerly` in publisher.toml"
+            return why, "if that one is yours, name it as `site` or in `formerly`"
         case "alike":
             return ": a document that is here has its path, or its date and title", (
                 f"if it is none of that one: --prune --force {orphan.entry.path}"

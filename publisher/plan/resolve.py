@@ -33,14 +33,15 @@ def resolve(
 ) -> list[Action]:
     """Return the actions with the user's wishes carried out.
 
-    Only records of `sites` are pruned, and none unless `prunes`: not while a document is invalid.
-    Nor are those that a document looks like, by path, or date and title: it may be theirs.
+    Only records of `sites` are pruned, so none that names no site, and none unless `prunes`: not
+    while a document is invalid. Nor are those that a document looks like, by path, or date and
+    title: it may be theirs.
     """
     actions = list(actions)
     documents = _documents(actions) if wishes.prune else {}
     return [
-        _pruned(action, wishes, sites, documents, prunes=prunes)
-        if isinstance(action, Orphan) and wishes.prune
+        _orphaned(action, wishes, sites, documents, prunes=prunes)
+        if isinstance(action, Orphan)
         else _resolved(action, wishes)
         for action in actions
     ]
@@ -52,7 +53,7 @@ def _documents(actions: Iterable[Action]) -> Mapping[Trait, list[Record]]:
     )
 
 
-def _pruned(
+def _orphaned(
     orphan: Orphan,
     wishes: Wishes,
     sites: Container[Value],
@@ -60,10 +61,13 @@ def _pruned(
     *,
     prunes: bool,
 ) -> Orphan | Delete:
-    if not prunes:
+    if wishes.prune and not prunes:
         return replace(orphan, spared="invalid")
-    if orphan.theirs.value.get("site") not in sites:
+    site = orphan.theirs.value.get("site")
+    if site is None or site not in sites:
         return replace(orphan, spared="site")
+    if not wishes.prune:
+        return orphan
     if orphan.entry.path in wishes.force:
         return Delete(orphan.entry, orphan.theirs)
     if sharing(orphan.theirs, documents):
