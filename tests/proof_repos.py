@@ -103,4 +103,5 @@ def unchanged(
 def proven(
     car: bytes, *, did: str = DID, key: str | None = DID, old: Mapping[str, Cid] | None = None
 ) -> Proven:
-    return prove(CarFile(io.BytesIO(car)), did=did, key=key, old=old)
+    known = None if old is None else old.items()
+    return prove(CarFile(io.BytesIO(car)), did=did, key=key, old=known)

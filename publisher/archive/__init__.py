@@ -25,6 +25,7 @@ from publisher.archive.commit import (
     verify_signature,
 )
 from publisher.archive.edit import Edited, edit_tree
+from publisher.archive.items import Items
 from publisher.archive.mst import Tree, build_tree, iter_items, iter_nodes, walk_tree
 from publisher.archive.node import key_depth
 from publisher.archive.partial import Get, Part, walk_part
@@ -38,6 +39,7 @@ __all__ = [
     "Edited",
     "Get",
     "InvalidSignature",
+    "Items",
     "MissingBlock",
     "Part",
     "Proven",

@@ -137,7 +137,7 @@ class RightEdge:
                 self._edge.pop()
             else:
                 self._reopen(self._taken)
-        return self._close(len(self._edge)) or self._finish(Node())
+        return self._close(len(self._edge)) or self._finish(Node(), 0)
 
     def _reach(self, layer: int) -> None:
         while len(self._edge) <= layer:
@@ -166,11 +166,11 @@ class RightEdge:
             elif node or below:
                 node = node or Node()
                 node.hang(below)
-                below = self._finish(node)
+                below = self._finish(node, layer)
             self._edge[layer] = None
         return below
 
-    def _finish(self, node: Node) -> Cid:
+    def _finish(self, node: Node, _layer: int, /) -> Cid:
         block = encode_node(node)
         cid = Cid.of(block, DAG_CBOR)
         self.finished[cid] = block
@@ -185,5 +185,5 @@ class RootEdge(RightEdge):
         nothing: dict[Cid, bytes] = {}
         super().__init__(nothing.__getitem__)
 
-    def _finish(self, node: Node) -> Cid:
+    def _finish(self, node: Node, _layer: int, /) -> Cid:
         return Cid.of(encode_node(node), DAG_CBOR)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from publisher.archive.car import ArchiveError, MissingBlock
 from publisher.archive.node import MAX_KEY, RawEntry, join_key, key_depth, read_entries
 from publisher.data import DAG_CBOR, Cid
 from publisher.syntax import check
 
+if TYPE_CHECKING:
+    from publisher.archive.older import OlderTree
+
 Load: TypeAlias = Callable[[bytes], bytes | None]
 """Gives the block, hashed, whose CID has these 36 bytes."""
+
+
+Step: TypeAlias = tuple[bytes, bytes] | range
+"""A key with its value as the bytes of a CID, or a part of an older tree that is taken over."""
 
 
 class Walker:
@@ -22,19 +29,37 @@ class Walker:
     invalid key, wherever it looks.
     """
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, older: OlderTree | None = None) -> None:
         self._load = load
+        self._older = older
         self._last = b""
         self._prefix = b""  # the collection of the last key, with its slash
 
     def walk(self, root: Cid) -> Iterator[tuple[bytes, bytes]]:
         """Yield all keys in order, with their values as the bytes of CIDs."""
+        return (step for step in self.steps(root) if not isinstance(step, range))
+
+    def steps(self, root: Cid) -> Iterator[Step]:
+        """Yield all keys in order as `walk`; subtrees that aren't here as parts of the older tree.
+
+        A subtree that the older tree has in the same layer is as it should be.
+        """
+        part = self._taken(root.raw, None)
+        if part is not None:
+            yield part
+            return
         left, entries, layer = self._root(root)
         waiting: list[tuple[Iterator[RawEntry], bytes, int]] = []  # entries still to come
         while True:
             waiting.append((iter(entries), b"", layer))
             child = left
-            while waiting and child is None:
+            while waiting:
+                part = self._taken(child, layer - 1) if child else None
+                if part is not None:
+                    yield part
+                elif child:
+                    break
+                child = None
                 more, key, layer = waiting.pop()
                 for shared, rest, value, child in more:
                     key = self._next(key, shared, rest, layer)
@@ -46,6 +71,18 @@ class Walker:
                 return
             layer -= 1
             left, entries = self._inner(child, layer)
+
+    def _taken(self, raw: bytes, layer: int | None) -> range | None:
+        """Return the part of the older tree that lies below a node which isn't here."""
+        if self._older is None or self._load(raw) is not None:
+            return None
+        part = self._older.find(raw, layer)
+        if part:
+            first, last = self._older.items.key(part[0]), self._older.items.key(part[-1])
+            if first <= self._last:
+                raise ArchiveError(f"the key {first!r} is out of order or repeated")
+            self._last = last
+        return part
 
     def find(self, root: Cid, wanted: bytes) -> bytes | None:
         """Return the value of a key; None proves that the tree hasn't got it.

@@ -13,6 +13,7 @@ from publisher.archive import (
     ArchiveError,
     CarFile,
     InvalidSignature,
+    Items,
     MissingBlock,
     Proven,
     prove,
@@ -123,7 +124,7 @@ def read_record(repo: Repo, collection: Nsid, rkey: Rkey) -> Read | None:
 def _proven(repo: Repo, file: BinaryIO, known: Known | None) -> Proven:
     old = None
     if known is not None:
-        old = {path: cid for path, (_, cid) in known.items.items()}
+        old = Items.of((path, cid) for path, (_, cid) in known.items.items())
     return _by_key(repo, partial(prove, CarFile(file), did=repo.did, old=old))
 
 
