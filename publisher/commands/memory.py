@@ -101,6 +101,7 @@ def lines_after(
     """Return the lock's lines after a run, and those that settle what the journal has. Pure."""
     known, gone = dict(outcome.entries), dict[str, LockEntry]()
     moved = dict[Place, Record]()
+    locked = {(entry.collection, entry.rkey) for entry in memory.entries.values()}
     for action in actions:
         match action:
             case Unchanged(record):
@@ -111,6 +112,8 @@ def lines_after(
                 known[entry.key] = entry
             case Forget(entry):
                 gone[entry.key] = entry
+            case RemoteChanged(record, rkey) if (record.collection, rkey) not in locked:
+                known.setdefault(record.key, entry_of(record, rkey, record.value))
             case RemoteChanged(record, rkey) | Conflict(record, rkey) if rkey:
                 moved[record.collection, rkey] = record
             case _:

@@ -55,10 +55,13 @@ class Matching:
             self._named(record)
         self._exchanged(records, names)
         self._locked(records)
-        self._derived(records, names)
-        self._absent(records, equal=self._equal(self._open(records)))
-        self._pair(self.renames.moved(self._clear(records), names))
-        self._pair(self._fingerprinted(self._clear(records)))
+        done = -1
+        while done < len(self.matches):  # what one document claims is in no other's way any more
+            done = len(self.matches)
+            self._derived(records, names)
+            self._absent(records, equal=self._equal(self._open(records)))
+            self._pair(self.renames.moved(self._clear(records), names))
+            self._pair(self._fingerprinted(self._clear(records)))
         self._candidates(records)
         self._absent(records)
 
@@ -214,6 +217,7 @@ class Matching:
         for record, theirs in found:
             if _is_sure(record, theirs):
                 self._claim(record, Match((theirs.collection, theirs.rkey)))
+        self.unclear.clear()
         if not doubted:
             return
         index, equal = by_trait(self._open(left)), self._equal([record for record, _ in doubted])
@@ -225,7 +229,7 @@ class Matching:
         ]
         rkeys = {record.key: theirs.rkey for record, theirs in likely}
         moved = self.renames.moved([record for record, _ in likely], names)
-        self.unclear |= {r.key for r, match in moved if match.place[1] != rkeys[r.key]}
+        self.unclear = {r.key for r, match in moved if match.place[1] != rkeys[r.key]}
         for record, theirs in likely:
             if record.key not in self.unclear:
                 self._claim(record, Match((theirs.collection, theirs.rkey)))
