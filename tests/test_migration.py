@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ from publisher.commands.judge import Checked, Judge
 from publisher.commands.publish import compare
 from publisher.data import Cid, Value
 from publisher.documents import DOCUMENT, Context, Source
-from publisher.errors import ConfigError, GuardStopped, SourceError
+from publisher.errors import ConfigError, GuardStopped, RepoRefused, SourceError
 from publisher.folder import FolderRepo
 from publisher.migration import Migration, Moving, Reference, mentions, references, with_cids
 from publisher.progress import Silent
@@ -314,7 +314,7 @@ def test_a_migration_that_nobody_remembers_is_asked_for_again(lost: str, moving:
 
 def test_a_migration_that_stopped_before_it_wrote_is_not_remembered(moving: Move) -> None:
     path = moving.pulled / "pull.json"
-    path.write_text(json.dumps(world.manifest(moving.pulled) | {"complete": False}))
+    path.write_text(json.dumps(world.manifest(moving.pulled) | {"complete": False, "ended": False}))
     with pytest.raises(SourceError):
         moving.publish()
 
@@ -583,10 +583,29 @@ def test_the_repo_itself_is_an_error(moving: Move) -> None:
 
 def test_a_pull_that_was_cut_short_is_an_error(moving: Move) -> None:
     path = moving.pulled / "pull.json"
-    path.write_text(json.dumps(world.manifest(moving.pulled) | {"complete": False}))
+    path.write_text(json.dumps(world.manifest(moving.pulled) | {"complete": False, "ended": False}))
 
     with pytest.raises(SourceError, match="cut short"):
         moving.publish()
+
+
+def test_a_blob_that_the_old_repo_has_lost_stops_only_its_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_repo: FolderRepo, cid: str, _file: IO[bytes]) -> None:
+        raise RepoRefused(f"no blob {cid}", name="BlobNotFound", remedy="")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderRepo, "fetch_blob", refuse)
+        moved = move(tmp_path)
+    assert world.manifest(moved.pulled)["complete"] is False
+
+    report = moved.publish()
+
+    assert report.counts == {"create": 6, "failed": 2}
+    failed = {path for path, action in actions(report).items() if action == "failed"}
+    assert failed == {f"{FIRST}.json", f"{SECOND}.json"}
+    assert moved.there.publish().counts == {"unchanged": 6, "failed": 2}
 
 
 def test_without_a_repo_nobody_knows_what_a_dry_run_would_write(moving: Move) -> None:

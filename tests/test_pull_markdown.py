@@ -14,10 +14,12 @@ from publisher.data import RAW, Cid, Value
 from publisher.documents import DOCUMENT
 from publisher.errors import RepoUnavailable
 from publisher.folder import FolderRepo
-from publisher.pulling.state import DATABASE
+from publisher.pulling.manifest import DATABASE
 from publisher.pulling.wanted import Form
 from publisher.repo import CreateWrite, UpdateWrite
 from publisher.syntax import Nsid, Rkey
+from tests import migration_world as world
+from tests.reference_pds import Account, ReferencePds
 from tests.site import SITE, Site, make_site, picture, run
 
 KEEPER = Nsid("com.example.keeper")
@@ -232,3 +234,35 @@ def test_a_document_is_written_again_when_its_pages_come(
     assert (out / f"blobs/{IMAGE_CID}.png").read_bytes() == IMAGE
     assert (now.exit_status, now.repos[0].counts["updated"]) == (0, 1)
     assert list(losses(now)) == ["on-boats.md"]
+
+
+def test_what_pages_name_comes_from_a_pds_as_far_as_it_is_kept(
+    pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    lost = blob(picture(9), "image/png")
+    lost_cid = str(lost["ref"])
+    gone: dict[str, Value] = {"$type": "pub.leaflet.blocks.image", "image": lost}
+    blocks: list[Value] = [{"block": block} for block in (TEXT, BOAT, gone)]
+    pages = data.dumps([{"blocks": blocks}]).encode()
+    paged: Value = {**PAGED, "blobPages": blob(pages, "application/json")}
+    servers = {"repo": account.did, "pds": pds.url, "plc": pds.plc}
+    site = make_site(tmp_path / "site", **servers)
+    password = {"PUBLISHER_APP_PASSWORD": account.app_password}
+    records = {
+        f"{DOCUMENT}/{RKEY}": document(content=paged),
+        f"{KEEPER}/{RKEY}": {"$type": str(KEEPER), "image": BOAT["image"]},
+    }
+    world.write(site, records, {IMAGE_CID: IMAGE, str(blob(pages, "")["ref"]): pages})
+    published = run("publish", folder=site.root, environment=password)
+    assert published.returncode == 0, published.stdout + published.stderr
+
+    for form, name in (("json", IMAGE_CID), ("markdown", f"{IMAGE_CID}.png")):
+        done = run("pull", "--as", form, "--out", form, "--json", folder=site.root)
+
+        (one,) = json.loads(done.stdout)["repos"]
+        failed = [file["cid"] for file in one["files"] if file["status"] == "failed"]
+        assert (failed, done.returncode) == ([lost_cid], 1)
+        assert (site.root / form / "blobs" / name).read_bytes() == IMAGE
+    told = next(file["losses"] for file in one["files"] if file["path"] == "on-boats.md")
+    assert f"content: the blob {lost_cid} can't be had" in told
+    assert LOST not in told

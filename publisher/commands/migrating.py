@@ -13,7 +13,7 @@ from publisher.errors import ConfigError, SourceError
 from publisher.findings import has_errors
 from publisher.lock import Lock
 from publisher.migration import Migration, Moving, Name, Reference, mentions, references, with_cids
-from publisher.pulling.state import MANIFEST, origin, read_manifest
+from publisher.pulling.manifest import MANIFEST, origin, read_manifest
 from publisher.record import build
 from publisher.syntax import Did, InvalidSyntax
 

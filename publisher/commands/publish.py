@@ -24,7 +24,7 @@ from publisher.lock import Journal, Lock
 from publisher.migration import Moving
 from publisher.plan import LockEntry, in_words, seconds_at_limits
 from publisher.progress import Progress
-from publisher.pulling.state import origin
+from publisher.pulling.manifest import origin
 from publisher.repo import Repo
 
 

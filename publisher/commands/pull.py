@@ -15,8 +15,9 @@ from publisher.pace import Pace
 from publisher.progress import Progress, Silent
 from publisher.pulling.copy import Copy, read_scope, value_of
 from publisher.pulling.folder import FileStatus, PulledFile
+from publisher.pulling.manifest import read_manifest
 from publisher.pulling.proof import read
-from publisher.pulling.state import State, one_pull, read_manifest
+from publisher.pulling.state import State, one_pull
 from publisher.pulling.wanted import PUBLICATION, Pulled, PullOptions, Scope
 from publisher.pulling.whole import lines, save_archive
 from publisher.repo import Repo

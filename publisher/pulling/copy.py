@@ -13,6 +13,7 @@ from publisher.documents import DOCUMENT
 from publisher.errors import RepoRefused, RepoUnavailable
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile
+from publisher.pulling.manifest import read_manifest
 from publisher.pulling.pages import Named, may_have_pages, pages_of
 from publisher.pulling.proof import Known, Read, check_order, read, read_record
 from publisher.pulling.records import (
@@ -24,7 +25,7 @@ from publisher.pulling.records import (
     write_all,
 )
 from publisher.pulling.sizes import Declared, with_findings
-from publisher.pulling.state import Head, Held, Proof, State, read_manifest
+from publisher.pulling.state import Head, Held, Proof, State
 from publisher.pulling.wanted import Pulled, PullOptions, Scope
 from publisher.repo import Commit, Repo
 from publisher.syntax import Rkey

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from publisher.files import open_new, writing
-from publisher.pulling.state import MANIFEST
+from publisher.pulling.manifest import MANIFEST
 
 _PART: Final = re.compile(rf"\.[0-9]+-[0-9]+\.pull|\.{re.escape(MANIFEST)}\.[0-9a-z_]+")
 _FOLDERS: Final = 2

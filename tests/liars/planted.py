@@ -9,7 +9,7 @@ from typing import Any
 
 from publisher.data import RAW, Cid
 from publisher.errors import StateError
-from publisher.pulling.state import DATABASE, MANIFEST
+from publisher.pulling.manifest import DATABASE, MANIFEST
 from tests.liars.liar import Expected, Harmless, Liar, Partly, Refused
 from tests.liars.world import PICTURE, World
 from tests.repo_server import NOTE, path
