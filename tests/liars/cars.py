@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
@@ -38,10 +39,19 @@ AGAIN = ("again",)  # `verify` reads as a first pull does
 GARBAGE = Cid.of(b"not there", DAG_CBOR)
 
 
-def forged(name: str, forge: Forge | bytes, says: str) -> Liar:
-    """Return a liar whose CAR is never the one that the owner signed."""
-    expect = Refused(ProofFailed, says)
-    return Liar(name, lambda world: world.car(forge), expect, AGAIN, verified=True)
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """A CAR that is never the one that the owner signed, and what is said of it."""
+
+    name: str
+    forge: Forge | bytes
+    says: str
+
+
+def archived(one: Forgery) -> Liar:
+    """Return a liar who answers a forgery for the whole repo."""
+    expect = Refused(ProofFailed, one.says)
+    return Liar(one.name, lambda world: world.car(one.forge), expect, AGAIN, verified=True)
 
 
 def honest(root: Cid, blocks: Blocks) -> bytes:
@@ -254,73 +264,73 @@ def served(name: str, answer: Answer | Callable[[Seen], Answer], says: str, **mo
 
 
 ROOTS = (
-    forged("empty", b"", "the CAR is empty"),
-    forged("no header", b"\x05hello", "the CAR's header is no DAG-CBOR"),
-    forged("cut short", lambda *repo: honest(*repo)[:-10], "the CAR is cut short"),
-    forged("cut in the header", lambda *repo: honest(*repo)[:20], "the CAR is cut short"),
-    forged("garbage at the end", lambda *r: honest(*r) + b"\x01x", "no room for a CID"),
-    forged("HTML", b"<!doctype html><title>Sign in</title>", "the CAR is cut short|header"),
-    forged("no root", lambda _, blocks: car([], blocks), "exactly one root"),
-    forged("two roots", lambda r, blocks: car([r, r], blocks), "exactly one root"),
-    forged("version 2", lambda r, blocks: car([r], blocks, version=2), "isn't version 1"),
-    forged("root of the tree", lambda r, b: car([commit_of(r, b).data], b), "the commit is not"),
-    forged("root that isn't there", lambda _, b: car([GARBAGE], b), "of the commit is missing"),
-    forged("size in two bytes", resized, "shortest form"),
-    forged("size of 2^28", lambda *r: honest(*r) + b"\xff\xff\xff\x7f", "beyond the limit"),
-    forged("size without an end", lambda *r: honest(*r) + b"\xff" * 9, "a size in the CAR"),
-    forged("other bytes in a block", flipped, "is not what its CID says"),
-    forged(
+    Forgery("empty", b"", "the CAR is empty"),
+    Forgery("no header", b"\x05hello", "the CAR's header is no DAG-CBOR"),
+    Forgery("cut short", lambda *repo: honest(*repo)[:-10], "the CAR is cut short"),
+    Forgery("cut in the header", lambda *repo: honest(*repo)[:20], "the CAR is cut short"),
+    Forgery("garbage at the end", lambda *r: honest(*r) + b"\x01x", "no room for a CID"),
+    Forgery("HTML", b"<!doctype html><title>Sign in</title>", "the CAR is cut short|header"),
+    Forgery("no root", lambda _, blocks: car([], blocks), "exactly one root"),
+    Forgery("two roots", lambda r, blocks: car([r, r], blocks), "exactly one root"),
+    Forgery("version 2", lambda r, blocks: car([r], blocks, version=2), "isn't version 1"),
+    Forgery("root of the tree", lambda r, b: car([commit_of(r, b).data], b), "the commit is not"),
+    Forgery("root that isn't there", lambda _, b: car([GARBAGE], b), "of the commit is missing"),
+    Forgery("size in two bytes", resized, "shortest form"),
+    Forgery("size of 2^28", lambda *r: honest(*r) + b"\xff\xff\xff\x7f", "beyond the limit"),
+    Forgery("size without an end", lambda *r: honest(*r) + b"\xff" * 9, "a size in the CAR"),
+    Forgery("other bytes in a block", flipped, "is not what its CID says"),
+    Forgery(
         "CID of SHA-512",
         lambda r, _: raw_section(r, b"\x01\x71\x13\x20" + b"x" * 32, b"y"),
         "no CIDv1",
     ),
-    forged(
+    Forgery(
         "identity CID",
         lambda r, _: raw_section(r, b"\x01\x71\x00\x20" + b"x" * 32, b"y"),
         "no CIDv1",
     ),
-    forged("CIDv0", lambda r, _: raw_section(r, b"\x12\x20" + b"x" * 34, b"y"), "no CIDv1"),
+    Forgery("CIDv0", lambda r, _: raw_section(r, b"\x12\x20" + b"x" * 34, b"y"), "no CIDv1"),
 )
 
 COMMITS = (
-    forged(
+    Forgery(
         "another DID",
         lambda *_: honest(*signed({}, tid(1 << 45), did=MALLORY)),
         f"is that of {MALLORY}",
     ),
-    forged(
+    Forgery(
         "another key",
         lambda *_: honest(*signed({}, tid(1 << 45), key=ec.derive_private_key(8, ec.SECP256K1()))),
         "the signature isn't one of did:key:",
     ),
-    forged(
+    Forgery(
         "another curve",
         lambda *_: honest(*signed({}, tid(1 << 45), key=ec.derive_private_key(7, ec.SECP256R1()))),
         "the signature isn't one of did:key:|high-S",
     ),
-    forged("high-S", lambda r, b: recommitted(r, b, sig=high_s(commit_of(r, b).sig)), "high-S"),
-    forged("of another commit", of_other_commit, "the signature isn't one of"),
-    forged("no signature", lambda *r: recommitted(*r, sig=b""), "0 bytes instead of 64"),
-    forged("zeros for a signature", lambda *r: recommitted(*r, sig=bytes(64)), "isn't one of"),
-    forged("DER", as_der, "70 bytes|72 bytes|68 bytes"),
-    forged("later rev, unsigned", lambda *r: recommitted(*r, rev=tid(1 << 50)), "isn't one of"),
-    forged("rev that is a path", lambda *r: recommitted(*r, rev="../../../x"), "rev is no TID"),
-    forged("DID that is a path", lambda *r: recommitted(*r, did="../../x"), "did is no DID"),
-    forged("a member more", extended, "the commit is not exactly"),
-    forged("version 2 of a commit", of_version, "the commit isn't version 3"),
-    forged("a record as commit", lambda r, b: resigned(r, b, encode(note("x"))), "not exactly"),
-    forged("garbage as commit", lambda r, b: resigned(r, b, b"\xff"), "no DAG-CBOR"),
+    Forgery("high-S", lambda r, b: recommitted(r, b, sig=high_s(commit_of(r, b).sig)), "high-S"),
+    Forgery("of another commit", of_other_commit, "the signature isn't one of"),
+    Forgery("no signature", lambda *r: recommitted(*r, sig=b""), "0 bytes instead of 64"),
+    Forgery("zeros for a signature", lambda *r: recommitted(*r, sig=bytes(64)), "isn't one of"),
+    Forgery("DER", as_der, "70 bytes|72 bytes|68 bytes"),
+    Forgery("later rev, unsigned", lambda *r: recommitted(*r, rev=tid(1 << 50)), "isn't one of"),
+    Forgery("rev that is a path", lambda *r: recommitted(*r, rev="../../../x"), "rev is no TID"),
+    Forgery("DID that is a path", lambda *r: recommitted(*r, did="../../x"), "did is no DID"),
+    Forgery("a member more", extended, "the commit is not exactly"),
+    Forgery("version 2 of a commit", of_version, "the commit isn't version 3"),
+    Forgery("a record as commit", lambda r, b: resigned(r, b, encode(note("x"))), "not exactly"),
+    Forgery("garbage as commit", lambda r, b: resigned(r, b, b"\xff"), "no DAG-CBOR"),
 )
 
 TREES = (
-    forged("reordered", reordered, "out of order"),
-    forged("cyclic", cyclic, "is not what its CID says"),
-    forged("repeated 2^64 times", repeated, "wrong layer|out of order|below the lowest"),
-    forged("wrong layer", at_other_layer, "lies in the wrong layer"),
-    forged("bottomless", bottomless, "below the lowest|wrong layer"),
-    forged("no tree", no_tree, "of the tree is missing, each of the 3 times"),
-    forged("no record, ever", no_record, "is missing, each of the 3 times"),
-    forged("hidden deletion", hiding, "is missing, each of the 3 times"),
+    Forgery("reordered", reordered, "out of order"),
+    Forgery("cyclic", cyclic, "is not what its CID says"),
+    Forgery("repeated 2^64 times", repeated, "wrong layer|out of order|below the lowest"),
+    Forgery("wrong layer", at_other_layer, "lies in the wrong layer"),
+    Forgery("bottomless", bottomless, "below the lowest|wrong layer"),
+    Forgery("no tree", no_tree, "of the tree is missing, each of the 3 times"),
+    Forgery("no record, ever", no_record, "is missing, each of the 3 times"),
+    Forgery("hidden deletion", hiding, "is missing, each of the 3 times"),
 )
 
 HISTORY = (
@@ -389,4 +399,4 @@ ANSWERS = (
     ),
 )
 
-CARS = (*ROOTS, *COMMITS, *TREES, *HISTORY, *ANSWERS)
+CARS = (*map(archived, (*ROOTS, *COMMITS, *TREES)), *HISTORY, *ANSWERS)

@@ -67,6 +67,21 @@ class Harmless:
 
 
 @dataclass(frozen=True, slots=True)
+class OneRecord:
+    """The pull goes well, and brings this record, proven by itself."""
+
+    key: str
+
+    def check(self, world: World, outcome: Outcome, before: Mapping[str, bytes]) -> None:
+        """Hold it against what came."""
+        assert isinstance(outcome, PullReport), outcome
+        (one,) = outcome.repos
+        assert (outcome.exit_status, one.proof) == (0, "record proof"), outcome
+        assert {file.path for file in one.files} == {f"{self.key}.json"}
+        assert world.files()[f"{self.key}.json"] == world.truth()[self.key]
+
+
+@dataclass(frozen=True, slots=True)
 class Remarked:
     """The pull goes well, and says of these files where and how they differ from what came."""
 
@@ -99,7 +114,7 @@ class Unmoved:
         assert {n: world.files()[n] for n in same} == {n: before[n] for n in same}
 
 
-Expected: TypeAlias = Refused | Partly | Harmless | Remarked | Unmoved
+Expected: TypeAlias = Refused | Partly | Harmless | OneRecord | Remarked | Unmoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +122,9 @@ class Liar:
     """What is arranged in a world, and what has to come of a pull.
 
     `when`: whether an earlier pull of the same folder was honest ('again'), or there was none
-    ('first'). `limits` are constants of the product that are lowered for it, by module and name.
-    `verified`: `publisher verify` must refuse it with the same words. `silent`: nobody
-    may be asked anything.
+    ('first'); `earlier` are the options of that. `limits` are constants of the product that are
+    lowered for it, by module and name. `verified`: `publisher verify` must refuse it with the same
+    words. `silent`: nobody may be asked anything.
     """
 
     name: str
@@ -117,6 +132,7 @@ class Liar:
     expect: Expected
     when: tuple[str, ...] = ("again", "first")
     options: Mapping[str, Any] = field(default_factory=dict)
+    earlier: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     verified: bool = False
     silent: bool = False

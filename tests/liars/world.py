@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from publisher import data
-from publisher.archive import did_key
+from publisher.archive import did_key, parse_commit, write_car
+from publisher.archive.walk import Walker
 from publisher.commands.pull import PullReport, pull, select
 from publisher.commands.repos import Target
 from publisher.data import RAW, Cid, Value, blob_refs
@@ -91,6 +92,21 @@ class World:
 
         self.repo.car = make
         self.lies["repent"] = lambda _: setattr(self.repo, "car", honest)
+
+    def record_car(self, forged: bytes | Callable[[Cid, dict[Cid, bytes]], bytes]) -> None:
+        """Answer a forged proof of a record, or make one of the commit and the honest blocks."""
+
+        def lie(seen: Seen) -> Answer:
+            root, blocks = self.record_blocks(seen)
+            return Answer(forged if isinstance(forged, bytes) else forged(root, blocks))
+
+        self.lie("getRecord", lie)
+
+    def record_blocks(self, seen: Seen, state: State | None = None) -> tuple[Cid, dict[Cid, bytes]]:
+        """Return the commit, and what proves the record that is asked for or its absence."""
+        root, blocks = (state or self.repo.now).blocks()
+        params = dict(httpx.QueryParams(urlsplit(seen.path).query))
+        return root, on_the_way(root, blocks, f"{params['collection']}/{params['rkey']}")
 
     def commit(self, root: Cid, blocks: dict[Cid, bytes], *, values: Mapping[str, Value]) -> None:
         """Let the repo stand at a commit that was made elsewhere."""
@@ -194,6 +210,9 @@ class World:
             case "getBlob":
                 content = self.blobs.get(params["cid"])
                 return Answer(content) if content is not None else refusal(400, "BlobNotFound")
+            case "getRecord":
+                root, blocks = self.record_blocks(seen)
+                return Answer(b"".join(write_car(root, blocks.items())))
             case "describeRepo":
                 names = sorted({key.partition("/")[0] for key in self.repo.now.values})
                 return as_json({"collections": names})
@@ -235,6 +254,18 @@ def opened(root: Path) -> Iterator[World]:
     with serve(world.answer) as server:
         world.server = server
         yield world
+
+
+def on_the_way(root: Cid, blocks: dict[Cid, bytes], key: str) -> dict[Cid, bytes]:
+    """Return the commit, the nodes on the way to a key, and its record if there is one."""
+    found = {root: blocks[root]}
+
+    def load(raw: bytes) -> bytes:
+        found[Cid(raw)] = blocks[Cid(raw)]
+        return found[Cid(raw)]
+
+    value = Walker(load).find(parse_commit(blocks[root]).data, key.encode())
+    return found | ({Cid(value): blocks[Cid(value)]} if value else {})
 
 
 def did_document(**changes: object) -> dict[str, object]:
