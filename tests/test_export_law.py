@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from publisher import data
@@ -163,6 +163,10 @@ def remote_of(text: str) -> RemoteRecord:
 
 
 @given(MARKDOWN)
+@example("Hello\r")
+@example("\r\nHello\r\n\n")
+@example("---\n---\n")
+@example("")
 def test_whatever_the_markdown_it_comes_back_or_its_loss_is_named(text: str) -> None:
     remote = remote_of(text)
     exported = to_markdown(remote, blob=lambda _: None, site=SITE)

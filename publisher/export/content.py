@@ -24,7 +24,7 @@ def body_of(value: dict[str, Value], blob: FetchBlob) -> Body | None:
         if decoded is not None:
             body.text = decoded
             body.is_foreign = name != MARKDOWN
-            body.is_verbatim = not body.is_foreign and _is_bordered(decoded)
+            body.is_verbatim = not body.is_foreign and _needs_its_ends(decoded)
             if body.is_foreign:
                 body.lose(f"content: {name} is written as Markdown; {_KEPT}")
             return body
@@ -53,10 +53,13 @@ def _markpub(content: dict[str, Value], body: Body) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _is_bordered(text: str) -> bool:
-    """Tell whether blank lines at the ends of a text would be taken from it, or all that it is."""
+def _needs_its_ends(text: str) -> bool:
+    """Tell whether something would be taken from the ends of a text, or all that it is.
+
+    A line feed behind a carriage return makes one of both.
+    """
     lines = text.replace("\r\n", "\n")
-    return not lines.strip() or lines != lines.strip("\n")
+    return not lines.strip() or lines != lines.strip("\n") or text.endswith("\r")
 
 
 def _wordpress(content: dict[str, Value], body: Body) -> str | None:
