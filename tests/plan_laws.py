@@ -12,6 +12,7 @@ from publisher.plan import (
     Delete,
     Forget,
     Orphan,
+    RemoteDeleted,
     Unchanged,
     Update,
 )
@@ -95,13 +96,16 @@ def _nothing_is_deleted(before: World, step: Step, done: Ran, after: World) -> s
 def _nothing_is_left_behind(before: World, step: Step, done: Ran, after: World) -> str:
     """A document that is there keeps its record, as long as something tells that it is its own.
 
-    Where two records may be, a person is asked.
+    Where two records may be, a person is asked. Where its own was deleted, that is said, unless
+    what is there is the document to the letter.
     """
-    actions = _of_documents(done)
+    actions, there = _of_documents(done), dict(before.repo)
+    docs = {doc.name: doc for doc in before.files}
     left = [
         f"{rkey} of {name}"
         for name, rkey in _left(before, step, done)
         if not isinstance(actions[name], (Adopt, Conflict))
+        if not isinstance(actions[name], RemoteDeleted) or _is_same(docs[name], there[rkey])
     ]
     return ", ".join(left)
 

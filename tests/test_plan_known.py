@@ -13,10 +13,12 @@ from publisher.plan import (
     Action,
     Adopt,
     Conflict,
+    Create,
     Delete,
     Forget,
     LockEntry,
     Orphan,
+    RemoteChanged,
     RemoteDeleted,
     State,
     Unchanged,
@@ -153,3 +155,41 @@ def test_a_file_that_got_the_name_of_its_key_again_is_no_question() -> None:
     actions = plan(DID, [make("y.md", title="edited")], remote(at(Y_DERIVED, Y.value)), state)
 
     assert told(actions) == [(Update, "y.md", Y_DERIVED), (Forget, "x.md", Y_DERIVED)]
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+def test_a_changed_record_that_lost_its_file_is_a_question_where_the_own_one_reminds_of_nothing(
+    *, is_locked: bool
+) -> None:
+    """Y was removed and X renamed to it; or Y was written anew, and X was removed."""
+    known = [locked(X, AT_X), locked(Y, AT_Y)]
+    state = State({line.key: line for line in known}) if is_locked else State(intents=known)
+    changed = make("x.md", title="of another app")
+
+    actions = plan(
+        DID,
+        [make("y.md", path="/x", title="edited")],
+        remote(at(AT_X, changed.value), at(AT_Y, Y.value)),
+        state,
+    )
+
+    assert told(actions) == [(Conflict, "y.md", AT_X), (Orphan, f"y.md ({AT_Y})", AT_Y)]
+
+
+def test_a_record_is_known_by_the_name_that_was_written_down_last() -> None:
+    written = State(intents=[locked(named(X, "y.md"), AT_X), locked(X, AT_X)])
+
+    actions = plan(DID, [Y], remote(at(AT_X, X.value)), written)
+
+    assert told(actions) == [(Create, "y.md", Y_DERIVED), (Orphan, "x.md", AT_X)]
+
+
+def test_a_record_that_another_app_changed_is_in_the_lock_once_that_was_told() -> None:
+    memory = Memory(intents=[locked(X, AT_X)])
+    theirs = at(AT_X, make("x.md", title="of another app").value)
+    actions = plan(DID, [named(X, "y.md")], remote(theirs), State(intents=memory.intents))
+
+    entries, journal = after(memory, actions)
+
+    assert told(actions) == [(RemoteChanged, "y.md", AT_X)]
+    assert (entries, journal) == ({"y.md": locked(named(X, "y.md"), AT_X)}, [])

@@ -30,7 +30,10 @@ class Known:
         return self._entries.get(base.key) is base
 
     def bases(self, record: Record) -> tuple[LockEntry, ...]:
-        """Return what is known of a document by its key or its path, the lock's line first."""
+        """Return what is known of a document by its key or its path, the lock's line first.
+
+        What was written down for another document since is that one's.
+        """
         name = record.key, record.path
         if name not in self._bases:
             self._bases[name] = self._found(record)
@@ -44,7 +47,12 @@ class Known:
             for entry in (self._entries.get(name), self._by_path.get(name))
             if entry is not None
         ]
-        written = [intent for name in names for intent in self._intents.get(name, ())]
+        written = [
+            intent
+            for name in names
+            for intent in self._intents.get(name, ())
+            if self.by_place[place_of(intent)][-1].key in names
+        ]
         there = [base for entry in known for base in self.by_place[place_of(entry)]]
         return tuple(dict.fromkeys((*known, *written, *there)))
 

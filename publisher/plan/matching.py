@@ -54,7 +54,7 @@ class Matching:
         for record in self._open(records):
             self._named(record)
         self._exchanged(records, names)
-        self._locked(records)
+        self._locked(records, names)
         done = -1
         while done < len(self.matches):  # what one document claims is in no other's way any more
             done = len(self.matches)
@@ -145,34 +145,38 @@ class Matching:
         if rkey is not None:
             self._claim_with_bases(record, (record.collection, rkey), self._bases(record))
 
-    def _locked(self, records: Sequence[Record]) -> None:
-        """Claim what is known and there, last the records that remind of nothing in a document."""
+    def _locked(self, records: Sequence[Record], names: Container[str]) -> None:
+        """Claim what is known and there, last the records that remind of nothing in a document.
+
+        Those aren't claimed where a record that lost its file reminds of the document.
+        """
         doubted = []
         for record in self._open(records):
             base = self._base(record)
             theirs = self._at(place_of(base)) if base else None
             if base and theirs and _is_sure(record, theirs, locked=self.known.is_locked(base)):
                 self._claim_base(record, base)
-            elif theirs:
-                doubted.append(record)
-        equal = self._equal(doubted)
-        for record in doubted:
-            base = self._base(record)
-            if base is None or not self._at(place_of(base)):
-                continue
-            if self.known.is_locked(base) or record.key not in equal:
+            elif base and theirs:
+                doubted.append((record, base, theirs))
+        equal = self._equal([record for record, _, _ in doubted])
+        strange = [record for record, _, theirs in doubted if not is_alike(record, theirs)]
+        moved = {record.key for record, _ in self.renames.moved(strange, names)}
+        for record, base, _ in doubted:
+            if record.key not in moved and (self.known.is_locked(base) or record.key not in equal):
                 self._claim_base(record, base)
 
     def _absent(self, records: Sequence[Record], equal: Container[str] | None = None) -> None:
         """Claim what is known and isn't there: deleted, if the lock says so, else to be made.
 
-        With `equal`, only what the lock says, but for documents that another record equals.
+        With `equal`, only what the lock says, but for documents that another record equals;
+        without, what is there and reminds of nothing, too.
         """
         for record in self._open(records):
             base = self._base(record)
             if base is None:
                 continue
-            if equal is None or (self.known.is_locked(base) and record.key not in equal):
+            gone = self.known.is_locked(base) and not self._at(place_of(base))
+            if equal is None or (gone and record.key not in equal):
                 self._claim_base(record, base)
 
     def _base(self, record: Record) -> LockEntry | None:
