@@ -7,6 +7,9 @@ SOURCES := pyproject.toml constraints.txt
 INSTALL := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Containers forbid it, and then every program that the tests start compiles what it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: test demo bench fuzz differential survive mutants format clean
 
 test: $(VENV)/test.stamp

@@ -8,7 +8,7 @@ The floor is publish_floor.py: the very bodies that `publish` sends, by `http.cl
 uncounted, warms the server up and leaves the bodies. "Apply" is from the first byte of a write to
 the last of its answers, as the sockets of the process saw them. Ratios are those of the turns.
 
-`--small` shows that the program works: 300 documents, one turn, no peers.
+`--small` shows that the program works: 100 documents, one turn, no peers.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Sizes:
     turns: int = 3
 
 
-SMALL: Final = Sizes(documents=300, covers=300, likes=300, memory=300, peers=0, turns=1)
+SMALL: Final = Sizes(documents=100, covers=100, likes=100, memory=100, peers=0, turns=1)
 
 
 @dataclass(frozen=True, slots=True)

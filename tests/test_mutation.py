@@ -11,6 +11,7 @@ import pytest
 
 from tests.mutation.faults import FAULTS, Fault
 from tests.reference_pds import ENVIRONMENT
+from tests.site import uncovered
 
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("lexicons", "pyproject.toml", "seeds", "tests")
@@ -46,11 +47,10 @@ def run(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
     """Run a test module on the package in a folder, until the first test that fails."""
     options = ["-n", "0", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
     options += ["--basetemp", str(folder / "temporary")]
-    environment = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("COVERAGE_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, tests],
         cwd=folder,
-        env={**environment, "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")},
+        env={**uncovered(ENVIRONMENT), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")},
         capture_output=True,
         text=True,
         check=False,
