@@ -97,13 +97,13 @@ class Copy:
             return None
         if head.scope != self._text() or self._scope.publication:
             return None
-        records = self._state.records()
+        known = Known(head.commit.rev, *self._state.records())
         complete = all(
-            (held := self._state.held.get(key)) and self._is_written(held, cid)
-            for key, (cid, _) in records.items()
+            (held := self._state.held.get(key)) and self._is_written(held, known.texts[cid.raw])
+            for key, cid in known.items.items()
             if self._scope.takes(key)
         )
-        return Known(head.commit.rev, records) if complete else None
+        return known if complete else None
 
     def _is_written(self, held: Held, cid: str) -> bool:
         return all(self._folder.has(path, cid) for path in held.paths)

@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias
 
@@ -70,6 +70,7 @@ class OutputFolder:
         self.force = force
         self._real = path.resolve()
         self._made: set[Path] = set()
+        self._seen: dict[str, File] = {}  # what was found as it was written
         self._lock = threading.Lock()
 
     def begin(self) -> None:
@@ -80,7 +81,14 @@ class OutputFolder:
     def has(self, path: str, cid: str) -> bool:
         """Tell whether a file is there as it was written for the CID, by its size and time."""
         known = self.files.get(path)
-        return known is not None and known.cid == cid and _is_untouched(self.path / path, known)
+        if known is None or known.cid != cid:
+            return False
+        if self._seen.get(path) is known:
+            return True
+        untouched = _is_untouched(f"{self.path}/{path}", known)
+        if untouched:
+            self._seen[path] = known
+        return untouched
 
     def content(self, path: str) -> bytes | None:
         """Return what a file holds that was written here; None where it wasn't."""
@@ -90,7 +98,7 @@ class OutputFolder:
     def outdate(self, paths: Iterable[str]) -> None:
         """Have files written again, though they stand for the same CIDs."""
         for path in paths:
-            self.files[path] = replace(self.files[path], cid="")
+            self.files[path] = self.files[path]._replace(cid="")
 
     def put(self, wanted: Wanted) -> PulledFile:
         """Bring one file up to date. Raises StateError."""
@@ -229,9 +237,9 @@ def _look(target: Path, read: Callable[[Path], bytes]) -> _Present:
         raise StateError(f"{target}: {error.strerror}", remedy="make it readable") from error
 
 
-def _is_untouched(path: Path, known: File) -> bool:
+def _is_untouched(path: str, known: File) -> bool:
     try:
-        seen = path.lstat()
+        seen = os.lstat(path)  # a tenth of what pathlib takes, and there are many
     except OSError:
         return False
     return stat.S_ISREG(seen.st_mode) and (seen.st_size, seen.st_mtime_ns) == (

@@ -36,13 +36,11 @@ _Proof = TypeVar("_Proof")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an earlier pull proved: the commit, and 'collection/rkey' to CID of all records.
-
-    The CID stands there as text, too.
-    """
+    """What an earlier pull proved: the commit, and all records, with their CIDs as text too."""
 
     rev: str
-    items: Mapping[str, tuple[str, Cid]]
+    items: Items
+    texts: Mapping[bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +120,7 @@ def read_record(repo: Repo, collection: Nsid, rkey: Rkey) -> Read | None:
 
 
 def _proven(repo: Repo, file: BinaryIO, known: Known | None) -> Proven:
-    old = None
-    if known is not None:
-        old = Items.of((path, cid) for path, (_, cid) in known.items.items())
+    old = known.items if known else None
     return _by_key(repo, partial(prove, CarFile(file), did=repo.did, old=old))
 
 
@@ -155,7 +151,7 @@ class _Texts(Mapping[str, str]):
 
     def __init__(self, items: Mapping[str, Cid], known: Known | None) -> None:
         self._items = items
-        self._known = {cid.raw: text for text, cid in known.items.values()} if known else {}
+        self._known = known.texts if known else {}
 
     def __getitem__(self, path: str) -> str:
         cid = self._items[path]

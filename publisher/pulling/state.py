@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from filelock import FileLock, Timeout
 
+from publisher.archive import Items
 from publisher.data import Cid
 from publisher.errors import StateError
 from publisher.files import write_atomically, writing
@@ -59,8 +60,7 @@ class Head:
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file as it was written: its CID, and what tells whether it was touched since."""
 
     cid: str
@@ -70,11 +70,10 @@ class File:
 
     def columns(self) -> tuple[object, ...]:
         """Return what the table has of it."""
-        return self.cid, self.size, self.mtime, self.digest
+        return self
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """The files of a record, the first its own, and those of its blobs with their CIDs.
 
     `losses` are what its own file doesn't say of the record.
@@ -93,8 +92,14 @@ class Held:
 _Row: TypeAlias = File | Held
 
 
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text else ()
+
+
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     """Return pairs of path and CID; neither has a space."""
+    if not text:  # as most records have it
+        return ()
     pairs = (line.partition(" ") for line in text.split("\n") if line)
     return tuple((path, cid) for path, _, cid in pairs)
 
@@ -144,14 +149,18 @@ class State:
         """The folder that it is the state of."""
         return self._folder
 
-    def records(self) -> dict[str, tuple[str, Cid]]:
-        """Return 'collection/rkey' to CID, as text too, of all records of the repo, sorted.
+    def records(self) -> tuple[Items, dict[bytes, str]]:
+        """Return all records of the repo, and their CIDs as text by their bytes. Raises StateError.
 
-        Raises StateError.
+        Keys are ordered by their bytes, which SQLite does by default.
         """
+        items, texts = Items(), dict[bytes, str]()
         with self._named(sqlite3.Error):
             rows = self._connection().execute("SELECT key, cid, raw FROM record ORDER BY key")
-            return {key: (text, Cid(raw)) for key, text, raw in rows}
+            for key, text, raw in rows:
+                items.append(key.encode(), raw)
+                texts[raw] = text
+        return items, texts
 
     def begin(self, head: Head) -> None:
         """Say in `pull.json` what is being written, before the first file is."""
@@ -201,7 +210,7 @@ class State:
                 path: File(*rest) for path, *rest in database.execute("SELECT * FROM file")
             }
             self.held = {
-                key: Held(tuple(paths.split("\n")), _pairs(blobs), tuple(json.loads(told or "[]")))
+                key: Held(tuple(paths.split("\n")), _pairs(blobs), _lines(told))
                 for key, paths, blobs, told in database.execute("SELECT * FROM held")
             }
         except (sqlite3.Error, ValueError, TypeError):
