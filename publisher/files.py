@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from publisher.errors import StateError
 
@@ -101,10 +103,28 @@ class Hashed:
         return self._sha256.digest()
 
 
-def content_of(path: Path) -> bytes:
-    """Return what a file holds; no link is followed. Raises OSError."""
+_KINDS: Final = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def content_of(path: Path, most: int | None = None) -> bytes:
+    """Return what a file holds; no link is followed, no pipe or device opened.
+
+    Raises OSError, for more than `most` bytes, too.
+    """
+    kind = stat.S_IFMT(path.lstat().st_mode)
+    if kind != stat.S_IFREG:
+        raise OSError(errno.EINVAL, f"is {_KINDS.get(kind, 'a device')}", str(path))
     with open(path, "rb", buffering=0, opener=_without_links) as file:
-        return file.read()
+        if most is None:
+            return file.read()
+        if (size := os.fstat(file.fileno()).st_size) > most:
+            raise OSError(errno.EFBIG, f"has {size:,} bytes", str(path))
+        return file.read(most)
 
 
 def digest_of(path: Path) -> bytes:

@@ -13,10 +13,8 @@ from publisher import data
 from publisher.commands.check import CheckReport, check
 from publisher.commands.pull import Selection, pull, select, with_publication
 from publisher.commands.repos import Target
-from publisher.data import RAW, Cid, Value
 from publisher.documents import DOCUMENT
 from publisher.errors import ConfigError, RepoRefused, RepoUnavailable, StateError
-from publisher.findings import Finding
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
 from publisher.pulling import copy as copying
@@ -469,44 +467,6 @@ def test_a_blob_that_doesnt_come_is_named_and_asked_for_again(
     assert (failed.reason, report.exit_status) == (f"no answer for {failed.cid}", 1)
 
     assert statuses(pulled(site, out)) == {f"blobs/{failed.cid}": "new"}
-
-
-@pytest.mark.parametrize("late", [False, True])
-def test_a_blob_of_another_size_than_its_record_says_is_kept_and_told(
-    site: Site, out: Path, monkeypatch: pytest.MonkeyPatch, late: bool
-) -> None:
-    thing = Nsid("com.example.thing")
-    ref = blob_of(site, picture())
-    value: dict[str, Value] = {
-        "$type": thing,
-        "pages": [{"image": {**ref, "size": 7}}, {"image": ref}],
-    }
-    site.repo().apply([CreateWrite(thing, Rkey("x"), value)], swap_commit=site.repo().head().cid)
-    if late:
-        with monkeypatch.context() as patched:
-            patched.setattr(FolderRepo, "fetch_blob", refuse)
-            site.pull(out)
-
-    report = site.pull(out)
-
-    files = {file.path: file for file in report.repos[0].files}
-    cid = data.blob_cid(picture())
-    message = f"says 7 bytes; {cid} has {len(picture()):,}, and is kept: its CID proves it"
-    told = Finding("/pages/0/image/size", "blob-size-differs", message, "warning")
-    assert [file.findings for file in files.values() if file.findings] == [(told,)]
-    assert files[f"{thing}/x.json"].findings == (told,)
-    assert files[f"blobs/{cid}"].status == "new"
-    assert report.exit_status == 0
-    assert (out / "blobs" / cid).read_bytes() == picture()
-
-
-def blob_of(site: Site, content: bytes) -> dict[str, Value]:
-    """Return the reference that a document has to its cover."""
-    records = site.repo().read([DOCUMENT]).records[DOCUMENT].values()
-    (ref,) = [record.value["coverImage"] for record in records if "coverImage" in record.value]
-    assert isinstance(ref, dict)
-    assert ref["ref"] == Cid.of(content, RAW)
-    return ref
 
 
 def test_a_file_that_is_gone_on_both_sides_is_forgotten(site: Site, out: Path) -> None:

@@ -10,10 +10,13 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictStr, ValidationError
 
 from publisher.errors import StateError
+from publisher.files import content_of
 from publisher.syntax import Did
 
 MANIFEST: Final = "pull.json"
 DATABASE: Final = ".pull.sqlite"
+_MOST: Final = 1 << 16
+"""Bytes: a pull writes 400."""
 
 
 class Manifest(BaseModel):
@@ -42,12 +45,14 @@ def read_manifest(folder: Path) -> Manifest | None:
     """Return what `pull.json` says; None where there is none. Raises StateError."""
     path = folder / MANIFEST
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(content_of(path, _MOST))
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
+        why = f": it {error.strerror}" if isinstance(error, OSError) else ""
         raise StateError(
-            f"{path}: can't be read as what a pull wrote", remedy="pull into another folder (--out)"
+            f"{path}: can't be read as what a pull wrote{why}",
+            remedy="pull into another folder (--out)",
         ) from error
 
 
