@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -14,10 +15,10 @@ from publisher.apply import Applier, Blobs, Outcome, applier
 from publisher.data import RAW, Cid, Value, blob_cid, record_cid
 from publisher.documents import DOCUMENT, Blob
 from publisher.errors import RateLimited, RepoRefused, RepoUnavailable
-from publisher.plan import Create, LockEntry, Pending
+from publisher.plan import Create, LockEntry, Pending, Update
 from publisher.progress import Silent
 from publisher.record import Record
-from publisher.repo import Applied, Commit, DeleteWrite, Snapshot, Write
+from publisher.repo import Applied, Commit, DeleteWrite, RemoteRecord, Snapshot, Write
 from publisher.spool import whole
 from publisher.syntax import Did, Nsid, Rkey, tid
 
@@ -35,6 +36,14 @@ def document(number: int, *blobs: Blob) -> Create:
     name = f"{number}.md"
     record = Record(name, name, DOCUMENT, value, frozenset(value), blobs)
     return Create(record, Rkey(tid(number)))
+
+
+def update(number: int, was: int, becomes: int) -> Update:
+    """Return what puts the value of one document in the place of another's, at a third's key."""
+    old, new = document(was).record, document(becomes).record
+    record = replace(new, key=f"{number}.md")
+    theirs = RemoteRecord(DOCUMENT, Rkey(tid(number)), old.cid, old.value)
+    return Update(record, Rkey(tid(number)), theirs, new.cid, ("title",))
 
 
 class Recorder:
@@ -199,6 +208,29 @@ def test_what_the_repo_holds_is_not_uploaded(tmp_path: Path) -> None:
 
     assert [event for event in repo.events if event.startswith("upload")] == ["upload new"]
     assert repo.events.count("list blobs") == 1
+
+
+@pytest.mark.parametrize(
+    ("moves", "batches"),
+    [
+        ([(1, 2), (3, 4)], ["2 4"]),
+        ([(1, 2), (1, 2)], ["2 2"]),
+        ([(1, 2), (2, 1)], ["2", "1"]),
+        ([(1, 2), (3, 1)], ["2", "1"]),
+        ([(1, 2), (2, 3), (4, 5)], ["2", "3 5"]),
+    ],
+)
+def test_a_value_is_never_written_in_the_commit_that_takes_it_from_another_record(
+    moves: list[tuple[int, int]], batches: list[str]
+) -> None:
+    """In one commit, the reference PDS (0.5.35) loses the block."""
+    repo = Recorder()
+
+    outcome = apply(repo, [update(number, *move) for number, move in enumerate(moves)])
+
+    sent = [event.split(" at ")[0] for event in repo.events if event.startswith("apply")]
+    assert sent == [f"apply {batch}" for batch in batches]
+    assert len(outcome.written) == len(moves)
 
 
 def test_a_batch_that_is_too_large_is_halved() -> None:

@@ -272,6 +272,31 @@ def test_a_lost_answer_is_settled_by_reading(
     assert pds.stats().count("com.atproto.repo.applyWrites") == (call == "applyWrites")
 
 
+def test_records_that_take_the_values_of_others_are_all_there(
+    pds: ReferencePds, account: Account, tmp_path: Path
+) -> None:
+    """A block that one write of a commit drops and another one needs is lost on that server."""
+    site = site_on(pds, account, tmp_path / "site")
+    kind = {"$type": "com.example.place", "title": "A place"}
+    keys = [f"com.example.place/3lzzzzzzzzz2{number}" for number in range(2, 8)]
+    for number, key in enumerate(keys):
+        site.write_json(f"{key}.json", **kind, number=number)
+    publisher(site, "publish", password=account.app_password)
+    for number, key in enumerate(keys):
+        site.write_json(f"{key}.json", **kind, number=(number + 1) % len(keys))
+
+    moved = report_of(
+        publisher(
+            site, "publish", "--allow", "mass-update", "--json", password=account.app_password
+        )
+    )
+    after = report_of(publisher(site, "status", "--json"))
+
+    assert moved["counts"] == {"update": len(keys)}
+    assert after["counts"] == {"unchanged": len(keys)}
+    assert publisher(site, "verify").returncode == 0
+
+
 def test_login_keeps_a_password_that_works_and_logout_removes_it(
     pds: ReferencePds, account: Account, tmp_path: Path
 ) -> None:

@@ -137,13 +137,14 @@ class Applier:
     def _cut(self, actions: Iterable[Pending]) -> Iterator[_Load]:
         taken: deque[_Step] = deque()
 
-        def writes() -> Iterator[Write]:
-            for step in self._written_ahead(actions):
+        def writes(run: Sequence[Pending]) -> Iterator[Write]:
+            for step in self._written_ahead(run):
                 taken.append(step)
                 yield step.write
 
-        for batch in self._repo.batches(writes()):
-            yield _Load([taken.popleft() for _ in batch], batch)
+        for run in _apart(actions):
+            for batch in self._repo.batches(writes(run)):
+                yield _Load([taken.popleft() for _ in batch], batch)
 
     def _written_ahead(self, actions: Iterable[Pending]) -> Iterator[_Step]:
         """Yield the steps, each when it is on the disk; many at a time, since the disk is slow."""
@@ -232,6 +233,26 @@ class Applier:
             return
         message = f"{self._repo.name} answered {cid} for a record whose CID is {step.cid}"
         self._outcome.fail(step.action, message)
+
+
+def _apart(actions: Iterable[Pending]) -> Iterator[Sequence[Pending]]:
+    """Part what writes a record from what replaces or deletes its equal elsewhere.
+
+    In one commit, the reference PDS (0.5.35) drops the block that both share: the record is lost.
+    """
+    run: list[Pending] = []
+    written, replaced = set[str](), set[str]()
+    for action in actions:
+        new = set() if isinstance(action, Delete) else {action.cid}
+        old = set() if isinstance(action, Create) else {action.theirs.cid}
+        if new & replaced or old & written:
+            yield run
+            run, written, replaced = [], set(), set()
+        run.append(action)
+        written |= new
+        replaced |= old
+    if run:
+        yield run
 
 
 def _step(action: Pending) -> _Step:
