@@ -21,6 +21,7 @@ from publisher.plan import LockEntry, Wishes
 from publisher.plan.known import Known
 from publisher.plan.matching import Matching
 from publisher.plan.renames import Renames
+from publisher.plan.unclaimed import Unclaimed
 from tests import plan_world
 from tests.plan_laws import check
 from tests.plan_world import APART, Broken, Step, World, forget, steps, take
@@ -110,7 +111,7 @@ FAULTS = {
         Renames, "exchanged", lambda *_: ([], []), "keeps its record|is deleted"
     ),
     "nothing is a candidate": Fault(Matching, "_candidates", finds_nothing, "keeps its record"),
-    "nothing reminds": Fault(Matching, "_reminded", lambda *_: set(), "keeps its record"),
+    "nothing reminds": Fault(Unclaimed, "reminding", lambda *_: set(), "keeps its record"),
     "orphans go unasked": Fault(
         plan_world, "Wishes", lambda **_: Wishes(prune=True), "without --prune"
     ),

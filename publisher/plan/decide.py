@@ -40,8 +40,8 @@ def plan(
     formerly: Sequence[str] = (),
 ) -> list[Action]:
     """Return one action for each record, in their order, then those for lines of the lock."""
-    matching = Matching(did, remote, state, formerly)
-    matching.run(records)
+    matching = Matching(did, records, remote, state, formerly)
+    matching.run()
     actions: list[Action] = []
     for record in records:
         if conflict := matching.conflicts.get(record.key):
@@ -57,7 +57,7 @@ def plan(
         for action in actions
         if isinstance(action, (Adopt, Conflict, RemoteChanged)) and action.rkey
     }
-    return actions + list(matching.left_over(records, open_places))
+    return actions + list(matching.left_over(open_places))
 
 
 def entry_of(

@@ -6,10 +6,9 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from publisher import syntax
 from publisher.plan.actions import (
     Action,
     Conflict,
@@ -22,65 +21,71 @@ from publisher.plan.actions import (
     State,
 )
 from publisher.plan.known import Known, place_of, without_its_name
-from publisher.plan.pairs import Match, Pair, surest
+from publisher.plan.pairs import Match, Pair
 from publisher.plan.renames import Renames, is_alike, is_changed
-from publisher.plan.traits import ALL_TRAITS, Trait, by_trait, shared, sharing
-from publisher.record import SALTS, Record, derived_rkey, fingerprint
+from publisher.plan.traits import ALL_TRAITS, by_trait, shared
+from publisher.plan.unclaimed import Found, Unclaimed, is_rather
+from publisher.record import SALTS, Record, derived_rkey
 from publisher.repo import RemoteRecord
-from publisher.syntax import Did, Nsid, Rkey
+from publisher.syntax import Did, Rkey
 
 
 class Matching:
     """The stages; each claims records for documents that have none yet."""
 
-    def __init__(self, did: Did, remote: Remote, state: State, formerly: Sequence[str]) -> None:
+    def __init__(
+        self,
+        did: Did,
+        records: Sequence[Record],
+        remote: Remote,
+        state: State,
+        formerly: Sequence[str],
+    ) -> None:
         self.did = did
-        self.remote = remote
+        self.records = records
         self.state = state
-        self.formerly = formerly
+        self.used = {name for record in records for name in (record.key, record.path)}
         self.known = Known(state)
         self.matches: dict[str, Match] = {}
         self.conflicts: dict[str, Conflict] = {}
-        self.claimed: set[Place] = set()
-        self.renames = Renames(self.known, self._at, self._same_site, self.claimed, self._equal)
+        self.unclaimed = Unclaimed(did, remote, formerly)
+        self.claimed = self.unclaimed.claimed
+        self.renames = Renames(self.known, self.unclaimed)
         self.exchanged: dict[Place, str] = {}
         self.contested: set[Place] = set()
         self.unclear: set[str] = set()
 
-    def run(self, records: Sequence[Record]) -> None:
+    def run(self) -> None:
         """Fill `matches` and `conflicts`; a document in neither has no record yet."""
-        self._hold(records)
-        names = self.state.present | {n for r in records for n in (r.key, r.path)}
-        for record in self._open(records):
+        self._hold()
+        for record in self._open():
             self._named(record)
-        self._exchanged(records, names)
-        self._locked(records, names)
-        done = -1
-        while done < len(self.matches):  # what one document claims is in no other's way any more
+        names = self.state.present | self.used
+        self._exchanged(names)
+        self._locked(names)
+        doubted, done = self.records, -1
+        while doubted and done < len(self.matches):  # what one claims is in no other's way
             done = len(self.matches)
-            self._derived(records, names)
-            self._absent(records, equal=self._equal(self._open(records)))
-            self._pair(self.renames.moved(self._clear(records), names))
-            self._pair(self._fingerprinted(self._clear(records)))
-        self._candidates(records)
-        self._absent(records)
+            doubted = self._derived(doubted, names)
+            self._absent(equal=self.unclaimed.equal(self._open()))
+            self._pair(self.renames.moved(self._clear(), names))
+            self._pair(self.unclaimed.fingerprinted(self._clear()))
+        self._candidates()
+        self._absent()
 
-    def left_over(
-        self, records: Sequence[Record], open_places: Container[Place]
-    ) -> Iterator[Action]:
+    def left_over(self, open_places: Container[Place]) -> Iterator[Action]:
         """Yield what becomes of the lines whose document is gone, or a draft now.
 
         `open_places` have documents that are in question: what is known of these isn't forgotten.
         """
-        used = {name for record in records for name in (record.key, record.path)}
-        settled = {n for r in records if r.key in self.matches for n in (r.key, r.path)}
+        settled = {n for r in self.records if r.key in self.matches for n in (r.key, r.path)}
         matched = {match.place for match in self.matches.values()}
         for line in self.known.lines:
             place, names = place_of(line), {line.key, line.path}
             if place in self.state.unreadable or place in open_places or place in self.contested:
                 continue
-            theirs, bases = self._at(place), self.known.by_place[place]
-            if line.path in self.state.held or used & names:
+            theirs, bases = self.unclaimed.at(place), self.known.by_place[place]
+            if line.path in self.state.held or self.used & names:
                 if settled & names and place not in self.claimed:
                     other = without_its_name(line)
                     yield _orphan(other, bases, theirs) if theirs else Forget(other)
@@ -95,7 +100,7 @@ class Matching:
             place = (record.collection, derived_rkey(record, self.did, salt))
             if place in self.state.unreadable:
                 return self.unreadable(record, place)
-            if place not in self.claimed and not self._at(place):
+            if place not in self.claimed and not self.unclaimed.at(place):
                 self.claimed.add(place)
                 return Create(record, place[1])
         reason = "every record key that is derived from it is taken"
@@ -107,15 +112,13 @@ class Matching:
         remedy = "correct or delete that record with the app that wrote it"
         return Conflict(record, place[1], reason, remedy)
 
-    def _open(self, records: Sequence[Record]) -> list[Record]:
+    def _open(self, records: Sequence[Record] | None = None) -> list[Record]:
         done = self.matches.keys() | self.conflicts.keys()
+        records = self.records if records is None else records
         return [record for record in records if record.key not in done]
 
-    def _clear(self, records: Sequence[Record]) -> list[Record]:
-        return [record for record in self._open(records) if record.key not in self.unclear]
-
-    def _at(self, place: Place) -> RemoteRecord | None:
-        return self.remote.get(place[0], {}).get(place[1])
+    def _clear(self) -> list[Record]:
+        return [record for record in self._open() if record.key not in self.unclear]
 
     def _claim(self, record: Record, match: Match) -> None:
         if match.place in self.claimed:
@@ -127,9 +130,9 @@ class Matching:
         self.claimed.add(match.place)
         self.matches[record.key] = match
 
-    def _hold(self, records: Sequence[Record]) -> None:
+    def _hold(self) -> None:
         """Keep the records of documents that are there, but invalid or drafts, from the others."""
-        absent = (self.state.held | self.state.present) - {record.path for record in records}
+        absent = (self.state.held | self.state.present) - {record.path for record in self.records}
         for place, known in self.known.by_place.items():
             if any(entry.path in absent for entry in known):
                 self.claimed.add(place)
@@ -145,37 +148,37 @@ class Matching:
         if rkey is not None:
             self._claim_with_bases(record, (record.collection, rkey), self._bases(record))
 
-    def _locked(self, records: Sequence[Record], names: Container[str]) -> None:
+    def _locked(self, names: Container[str]) -> None:
         """Claim what is known and there, last the records that remind of nothing in a document.
 
         Those aren't claimed where a record that lost its file reminds of the document.
         """
         doubted = []
-        for record in self._open(records):
+        for record in self._open():
             base = self._base(record)
-            theirs = self._at(place_of(base)) if base else None
+            theirs = self.unclaimed.at(place_of(base)) if base else None
             if base and theirs and _is_sure(record, theirs, locked=self.known.is_locked(base)):
                 self._claim_base(record, base)
             elif base and theirs:
                 doubted.append((record, base, theirs))
-        equal = self._equal([record for record, _, _ in doubted])
+        equal = self.unclaimed.equal([record for record, _, _ in doubted])
         strange = [record for record, _, theirs in doubted if not is_alike(record, theirs)]
         moved = {record.key for record, _ in self.renames.moved(strange, names)}
         for record, base, _ in doubted:
             if record.key not in moved and (self.known.is_locked(base) or record.key not in equal):
                 self._claim_base(record, base)
 
-    def _absent(self, records: Sequence[Record], equal: Container[str] | None = None) -> None:
+    def _absent(self, equal: Container[str] | None = None) -> None:
         """Claim what is known and isn't there: deleted, if the lock says so, else to be made.
 
         With `equal`, only what the lock says, but for documents that another record equals;
         without, what is there and reminds of nothing, too.
         """
-        for record in self._open(records):
+        for record in self._open():
             base = self._base(record)
             if base is None:
                 continue
-            gone = self.known.is_locked(base) and not self._at(place_of(base))
+            gone = self.known.is_locked(base) and not self.unclaimed.at(place_of(base))
             if equal is None or (gone and record.key not in equal):
                 self._claim_base(record, base)
 
@@ -186,7 +189,7 @@ class Matching:
         place = place_of(base)
         if base.collection == record.collection:
             self._claim_with_bases(record, place, self._bases(record))
-        elif self._at(place):
+        elif self.unclaimed.at(place):
             self._published_elsewhere(record, base)
 
     def _claim_with_bases(self, record: Record, place: Place, bases: Sequence[LockEntry]) -> None:
@@ -194,7 +197,7 @@ class Matching:
         here = tuple(base for base in bases if (base.collection, base.rkey) == place)
         for base in bases:
             other = (base.collection, base.rkey)
-            if base not in here and self.known.is_locked(base) and self._at(other):
+            if base not in here and self.known.is_locked(base) and self.unclaimed.at(other):
                 self._published_elsewhere(record, base)
                 return
         expected = any(self.known.is_locked(base) for base in here)
@@ -209,91 +212,51 @@ class Matching:
     def _conflict(self, record: Record, rkey: Rkey | None, reason: str, remedy: str) -> None:
         self.conflicts[record.key] = Conflict(record, rkey, reason, remedy)
 
-    def _derived(self, records: Sequence[Record], names: Container[str]) -> None:
+    def _derived(self, records: Sequence[Record], names: Container[str]) -> list[Record]:
         """Claim records at derived keys, last those that remind of nothing in their documents.
 
         One that is another document to the letter proves nothing: its file may have a new name.
         Nor does one that reminds of a document as much as a known record whose file is gone.
+        Returns the documents whose records stay in doubt.
         """
-        left = self._open(records)
-        found = [(r, theirs) for r in left if (theirs := self._at_derived(r))]
-        doubted = [(r, theirs) for r, theirs in found if not _is_sure(r, theirs)]
-        for record, theirs in found:
-            if _is_sure(record, theirs):
-                self._claim(record, Match((theirs.collection, theirs.rkey)))
-        self.unclear.clear()
-        if not doubted:
-            return
-        index, equal = by_trait(self._open(left)), self._equal([record for record, _ in doubted])
+        found = self.unclaimed.derived(self._open(records))
+        self._claim_derived(pair for pair in found if _is_sure(*pair))
+        doubted = [pair for pair in found if not _is_sure(*pair)]
+        self._claim_derived(self._likely(doubted, names))
+        strange = [(record, theirs) for record, theirs in doubted if not is_alike(record, theirs)]
+        reminded = self.unclaimed.reminding([record for record, _ in strange])
+        self._claim_derived(
+            (record, theirs)
+            for record, theirs in strange
+            if record.key not in reminded and not self._is_locked(record)
+        )
+        return self._open([record for record, _ in doubted])
+
+    def _likely(self, doubted: Sequence[Found], names: Container[str]) -> list[Found]:
+        equal = self.unclaimed.equal([record for record, _ in doubted])
+        index = by_trait(self._open()) if doubted else {}
         likely = [
             (record, theirs)
             for record, theirs in doubted
             if is_alike(record, theirs) and record.key not in equal
-            if not _is_rather(theirs, record, index)
+            if not is_rather(theirs, record, index)
         ]
         rkeys = {record.key: theirs.rkey for record, theirs in likely}
         moved = self.renames.moved([record for record, _ in likely], names)
         self.unclear = {r.key for r, match in moved if match.place[1] != rkeys[r.key]}
-        for record, theirs in likely:
-            if record.key not in self.unclear:
-                self._claim(record, Match((theirs.collection, theirs.rkey)))
-        strange = [(record, theirs) for record, theirs in doubted if not is_alike(record, theirs)]
-        reminded = self._reminded([record for record, _ in strange])
-        for record, theirs in strange:
-            if record.key not in reminded and not self._is_locked(record):
-                self._claim(record, Match((theirs.collection, theirs.rkey)))
+        return [(record, theirs) for record, theirs in likely if record.key not in self.unclear]
 
-    def _reminded(self, records: Sequence[Record]) -> set[str]:
-        """Return the documents of which other records remind: their files may have new names.
-
-        Then nothing is proven, and all of these records are candidates.
-        """
-        return {record.key for record, _ in self._alike(records)}
+    def _claim_derived(self, found: Iterable[Found]) -> None:
+        for record, theirs in found:
+            self._claim(record, Match(_place(theirs)))
 
     def _is_locked(self, record: Record) -> bool:
         """Tell whether the lock has a record of this document, be it there or not."""
         return any(self.known.is_locked(base) for base in self._bases(record))
 
-    def _at_derived(self, record: Record) -> RemoteRecord | None:
-        if not self.remote.get(record.collection):
-            return None
-        for site in (record.site, *self.formerly):
-            for salt in SALTS:
-                place = (record.collection, derived_rkey(record, self.did, salt, site))
-                theirs = self._at(place)
-                if theirs and place not in self.claimed and self._same_site(record, theirs):
-                    return theirs
-        return None
-
-    def _same_site(self, record: Record, theirs: RemoteRecord) -> bool:
-        site = theirs.value.get("site")
-        return site == record.site or site in self.formerly
-
-    def _unclaimed(self, collection: Nsid) -> Iterator[RemoteRecord]:
-        for rkey, theirs in self.remote.get(collection, {}).items():
-            if (collection, rkey) not in self.claimed:
-                yield theirs
-
     def _pair(self, pairs: Iterable[Pair]) -> None:
-        for record, match in self.renames.surest(list(pairs)):
+        for record, match in self.unclaimed.surest(pairs):
             self._claim(record, match)
-
-    def _equal(self, records: Sequence[Record]) -> set[str]:
-        """Return the documents that share all traits with a record that nobody has claimed."""
-        return {
-            record.key
-            for record, theirs in self._alike(records)
-            if shared(record, theirs) == ALL_TRAITS
-        }
-
-    def _alike(self, records: Sequence[Record]) -> Iterator[tuple[Record, RemoteRecord]]:
-        """Yield documents with unclaimed records of their site that share a trait with them."""
-        index = by_trait(records)
-        for collection in {record.collection for record in records}:
-            for theirs in self._unclaimed(collection):
-                for record in sharing(theirs, index):
-                    if self._same_site(record, theirs):
-                        yield record, theirs
 
     def _bases(self, record: Record) -> tuple[LockEntry, ...]:
         """Return what is known of a document, without what others have by now.
@@ -307,54 +270,33 @@ class Matching:
             if self.known.is_locked(base) or place_of(base) not in self.claimed
         )
 
-    def _exchanged(self, records: Sequence[Record], names: Collection[str]) -> None:
+    def _exchanged(self, names: Collection[str]) -> None:
         """Files that took others' names take their records along."""
-        pairs, displaced = self.renames.exchanged(self._open(records), names)
+        pairs, displaced = self.renames.exchanged(self._open(), names)
         for record, match in pairs:
             self.exchanged[match.place] = record.key
             self._claim(record, match)
         for place in displaced:
             self.exchanged[place] = ""
 
-    def _fingerprinted(self, records: Sequence[Record]) -> Iterator[Pair]:
-        """Low 30 bits that agree, with a second witness: the path, or date and title."""
-        index = by_trait(records)
-        for collection in {record.collection for record in records}:
-            for theirs in self._unclaimed(collection):
-                if syntax.check("tid", theirs.rkey):
-                    continue
-                low = syntax.tid_value(theirs.rkey) & ((1 << 30) - 1)
-                for record in sharing(theirs, index):
-                    sites = (record.site, *self.formerly)
-                    marks = {fingerprint(record, self.did, n, s) for n in SALTS for s in sites}
-                    if low not in marks or _is_rather(theirs, record, index):
-                        continue
-                    if self._same_site(record, theirs):
-                        yield record, Match((collection, theirs.rkey))
-
-    def _candidates(self, records: Sequence[Record]) -> None:
+    def _candidates(self) -> None:
         """Unclaimed records that share path, or date and title: one may be adopted, two not."""
-        left = self._open(records)
-        found = list(self._candidate_pairs(left))
-        sure = [pair for pair in found if self.renames.shares_all(*pair)]
-        for record, match in surest(found, sure):
+        left = self._open()
+        found = [(r, Match(_place(t), proven=False)) for r, t in self.unclaimed.alike(left)]
+        for record, match in self.unclaimed.surest(found, asks=False):
             self._claim(record, match)
         contested: dict[str, list[Place]] = {}
         for record, match in found:
             if match.place not in self.claimed:
                 contested.setdefault(record.key, []).append(match.place)
-        for record in self._open(left):
+        for record in self._open():
             if places := contested.get(record.key):
                 self.contested.update(places)
                 self.conflicts[record.key] = _ambiguous(record, places)
 
-    def _candidate_pairs(self, records: Sequence[Record]) -> Iterator[Pair]:
-        index = by_trait(records)
-        for collection in {record.collection for record in records}:
-            for theirs in self._unclaimed(collection):
-                for record in sharing(theirs, index):
-                    if self._same_site(record, theirs):
-                        yield record, Match((collection, theirs.rkey), proven=False)
+
+def _place(theirs: RemoteRecord) -> Place:
+    return theirs.collection, theirs.rkey
 
 
 def _orphan(line: LockEntry, bases: Sequence[LockEntry], theirs: RemoteRecord) -> Orphan:
@@ -369,14 +311,6 @@ def _is_sure(record: Record, theirs: RemoteRecord, *, locked: bool = False) -> b
     if locked:
         return is_alike(record, theirs)
     return record.cid == theirs.cid or shared(record, theirs) == ALL_TRAITS
-
-
-def _is_rather(theirs: RemoteRecord, record: Record, index: Mapping[Trait, list[Record]]) -> bool:
-    """Tell whether another document shares more with a record than this one does, all traits."""
-    others = (other for other in sharing(theirs, index) if other.key != record.key)
-    return shared(record, theirs) < ALL_TRAITS and any(
-        shared(other, theirs) == ALL_TRAITS for other in others
-    )
 
 
 def _ambiguous(record: Record, places: Sequence[Place]) -> Conflict:

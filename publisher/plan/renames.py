@@ -6,33 +6,24 @@ the record belongs to the document that it does remind of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 
 from publisher.plan.actions import LockEntry, Place
 from publisher.plan.known import Known, place_of
-from publisher.plan.pairs import Match, Pair, surest
+from publisher.plan.pairs import Match, Pair
 from publisher.plan.traits import ALL_TRAITS, by_trait, shared, sharing
+from publisher.plan.unclaimed import Unclaimed
 from publisher.record import Record
 from publisher.repo import RemoteRecord
 from publisher.spool import whole
 
 
 class Renames:
-    """Looks at what is known; `claimed` are places that others have already."""
+    """Looks at what is known, of records that nobody has claimed."""
 
-    def __init__(
-        self,
-        known: Known,
-        at: Callable[[Place], RemoteRecord | None],
-        same_site: Callable[[Record, RemoteRecord], bool],
-        claimed: Container[Place],
-        equal: Callable[[Sequence[Record]], Container[str]],
-    ) -> None:
+    def __init__(self, known: Known, unclaimed: Unclaimed) -> None:
         self._known = known
-        self._at = at
-        self._same_site = same_site
-        self._claimed = claimed
-        self._equal = equal
+        self._unclaimed = unclaimed
 
     def moved(self, records: Sequence[Record], names: Container[str]) -> Iterator[Pair]:
         """Yield documents beside the records that they share traits with.
@@ -40,16 +31,16 @@ class Renames:
         Only records of lines whose file isn't in `names`.
         """
         index = by_trait(records)
-        for line in self._known.lines:
+        for line in self._known.lines if index else ():
             if line.key in names or line.path in names:
                 continue
             place = place_of(line)
-            theirs = self._at(place)
-            if theirs is None or place in self._claimed:
+            theirs = self._unclaimed.at(place)
+            if theirs is None or place in self._unclaimed.claimed:
                 continue
             bases = tuple(self._known.by_place[place])
             for record in sharing(theirs, index):
-                if self._same_site(record, theirs):
+                if self._unclaimed.is_same_site(record, theirs):
                     yield record, Match(place, bases=bases, expected=self._known.is_locked(line))
 
     def exchanged(
@@ -65,7 +56,7 @@ class Renames:
             return [], []
         own = {r.key: place for r in astray if (place := self._place(r))}
         found = [pair for pair in self._beside(astray, names) if self._is_sure(*pair)]
-        pairs = self.surest(found)
+        pairs = self._unclaimed.surest(found)
         crossed = [
             (record, match)
             for record, match in pairs
@@ -79,28 +70,12 @@ class Renames:
         ]
         return crossed, [place for place in lost if place not in taken]
 
-    def surest(self, pairs: Sequence[Pair]) -> list[Pair]:
-        """Return the pairs that are unique on both sides, first those that share all traits.
-
-        A document that some other record equals to the letter isn't paired with one that it only
-        resembles: that is a question.
-        """
-        sure = [pair for pair in pairs if self.shares_all(*pair)]
-        equal = self._equal([record for record, _ in pairs]) if len(sure) < len(pairs) else set()
-        likely = [(r, m) for r, m in pairs if r.key not in equal or self.shares_all(r, m)]
-        return surest(likely, sure)
-
     def base(self, record: Record, bases: Sequence[LockEntry]) -> LockEntry | None:
         """Return the base that counts: the lock's line, else what arrived and is most alike."""
         if not bases or self._known.is_locked(bases[0]):
             return bases[0] if bases else None
-        there = [(b, theirs) for b in bases if (theirs := self._at(place_of(b)))]
+        there = [(b, theirs) for b in bases if (theirs := self._unclaimed.at(place_of(b)))]
         return max(there, key=lambda pair: shared(record, pair[1]))[0] if there else bases[0]
-
-    def shares_all(self, record: Record, match: Match) -> bool:
-        """Tell whether path, date and title of document and record agree."""
-        theirs = self._at(match.place)
-        return theirs is not None and shared(record, theirs) == ALL_TRAITS
 
     def _astray(self, records: Sequence[Record], names: Collection[str]) -> list[Record]:
         """Return the documents that nothing of their own records reminds of.
@@ -112,7 +87,7 @@ class Renames:
         doubted = [record for record in records if traits[record.key] < ALL_TRAITS]
         if not any(traits[record.key] for record in doubted):
             return doubted
-        equal = [pair for pair in self._beside(doubted, names) if self.shares_all(*pair)]
+        equal = [pair for pair in self._beside(doubted, names) if self._unclaimed.shares_all(*pair)]
         keys, places = {r.key for r, _ in equal}, {match.place for _, match in equal}
         return [
             r for r in doubted if not traits[r.key] or r.key in keys or self._place(r) in places
@@ -126,7 +101,7 @@ class Renames:
     def _shared_at_home(self, record: Record) -> int:
         """Return how many traits a document shares with its own record."""
         base = self.base(record, self._known.bases(record))
-        theirs = self._at(place_of(base)) if base else None
+        theirs = self._unclaimed.at(place_of(base)) if base else None
         if theirs is None:
             return 0
         return ALL_TRAITS if record.cid == theirs.cid else shared(record, theirs)
@@ -134,7 +109,7 @@ class Renames:
     def _place(self, record: Record) -> Place | None:
         """Return the place of a document's own record, if that is there."""
         base = self.base(record, self._known.bases(record))
-        return place_of(base) if base and self._at(place_of(base)) else None
+        return place_of(base) if base and self._unclaimed.at(place_of(base)) else None
 
     def _is_of_another(self, record: Record, place: Place, names: Collection[str]) -> bool:
         """Tell whether what is known of a place names another document that is there."""
@@ -146,12 +121,12 @@ class Renames:
 
         The record is as we left it then, and the lock knows of no other that was deleted.
         """
-        if self.shares_all(record, match):
+        if self._unclaimed.shares_all(record, match):
             return True
         base = self.base(record, self._known.bases(record))
-        if base and self._known.is_locked(base) and not self._at(place_of(base)):
+        if base and self._known.is_locked(base) and not self._unclaimed.at(place_of(base)):
             return False
-        theirs = self._at(match.place)
+        theirs = self._unclaimed.at(match.place)
         return theirs is not None and not all(is_changed(base, theirs) for base in match.bases)
 
 
