@@ -26,7 +26,7 @@ from publisher.archive.commit import (
 )
 from publisher.archive.edit import Edited, edit_tree
 from publisher.archive.items import Items
-from publisher.archive.mst import Tree, build_tree, iter_items, iter_nodes, walk_tree
+from publisher.archive.mst import RootEdge, Tree, build_tree, iter_items, iter_nodes, walk_tree
 from publisher.archive.node import key_depth
 from publisher.archive.partial import Get, Part, walk_part
 from publisher.archive.proof import Proven, RecordProof, prove, prove_record
@@ -44,6 +44,7 @@ __all__ = [
     "Part",
     "Proven",
     "RecordProof",
+    "RootEdge",
     "SignedCommit",
     "Tree",
     "VerifiedRepo",

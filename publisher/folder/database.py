@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from publisher.archive import ArchiveError, parse_commit
 from publisher.data import DAG_CBOR, Cid, InvalidCbor, InvalidCid, decode
 from publisher.errors import RepoUnavailable
 from publisher.repo import Commit, RemoteRecord
+from publisher.spool import Spool
 from publisher.syntax import Did, Nsid, Rkey, tid, tid_value
 
 DATABASE = "repo.sqlite"
@@ -161,29 +163,32 @@ def hashed(cid: Cid, block: object, what: str) -> bytes:
 
 
 def read_records(
-    database: sqlite3.Connection, collection: Nsid, tree: Iterable[tuple[str, Cid]]
+    database: sqlite3.Connection, collection: Nsid, tree: Iterable[tuple[str, Cid]], spool: Spool
 ) -> dict[Rkey, RemoteRecord]:
     """Return a collection's records, which must be those of the tree. Raises ArchiveError.
 
     SQLite takes the tree's items from an index, which in a damaged file may differ from the table.
+    The values go to the spool: the table may have others when somebody looks at them.
     """
     prefix = f"{collection}/"
-    cids = {path.removeprefix(prefix): cid for path, cid in tree if path.startswith(prefix)}
+    wanted = ((path.removeprefix(prefix), cid) for path, cid in tree if path.startswith(prefix))
     query = "SELECT rkey, block FROM record WHERE collection = ? ORDER BY rkey"
-    blocks = dict(database.execute(query, (collection,)).fetchall())
-    if blocks.keys() != cids.keys():
-        raise ArchiveError(f"the records of {collection} aren't those of the tree")
-    return {
-        Rkey(rkey): _record(collection, Rkey(rkey), cids[rkey], block)
-        for rkey, block in blocks.items()
-    }
+    rows = database.execute(query, (collection,))
+    records: dict[Rkey, RemoteRecord] = {}
+    for item, row in zip_longest(wanted, rows):
+        if item is None or row is None or item[0] != row[0]:
+            raise ArchiveError(f"the records of {collection} aren't those of the tree")
+        rkey = Rkey(item[0])
+        records[rkey] = _record(collection, rkey, item[1], row[1], spool)
+    return records
 
 
-def _record(collection: Nsid, rkey: Rkey, cid: Cid, block: object) -> RemoteRecord:
-    value = decode(hashed(cid, block, f"{collection}/{rkey}"))
+def _record(collection: Nsid, rkey: Rkey, cid: Cid, block: object, spool: Spool) -> RemoteRecord:
+    content = hashed(cid, block, f"{collection}/{rkey}")
+    value = decode(content)
     if not isinstance(value, dict):
         raise ArchiveError(f"{collection}/{rkey} is no object")
-    return RemoteRecord(collection, rkey, str(cid), value)
+    return RemoteRecord(collection, rkey, str(cid), spool.put(content, value))
 
 
 def next_rev(previous: str, now: int, did: Did) -> str:

@@ -36,7 +36,7 @@ from publisher.folder.tree import (
     edit,
     first_commit,
     read_blocks,
-    read_tree,
+    read_items,
     upgrade,
     write_commit,
 )
@@ -51,7 +51,7 @@ from publisher.folder.writes import (
 )
 from publisher.repo import Applied, Commit, Snapshot, Write
 from publisher.repo import batches as cut_batches
-from publisher.spool import temporary_file, write_all
+from publisher.spool import Spool, temporary_file, write_all
 from publisher.syntax import Did, Nsid, Rkey
 
 MAX_WRITES: Final = 200
@@ -153,12 +153,11 @@ class FolderRepo:
 
     def read(self, collections: Sequence[Nsid], *, afresh: bool = False) -> Snapshot:  # noqa: ARG002  # nothing is remembered
         """Return all records of the collections; the commit's tree proves that they are all."""
+        spool = Spool()
         with self._reading() as database:
             head = read_head(database)
-            items, _ = read_tree(database, head)
-            records = {
-                collection: read_records(database, collection, items) for collection in collections
-            }
+            items = read_items(database, head).items()
+            records = {name: read_records(database, name, items, spool) for name in collections}
             return Snapshot(head.commit, records)
 
     @contextmanager

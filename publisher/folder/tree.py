@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from publisher.archive import (
     ArchiveError,
     Edited,
+    Items,
     MissingBlock,
+    RootEdge,
     Tree,
     build_tree,
     edit_tree,
@@ -31,13 +33,27 @@ from publisher.repo import Commit
 from publisher.syntax import Did
 
 
-def read_tree(database: sqlite3.Connection, head: Head) -> tuple[list[tuple[str, Cid]], Tree]:
-    """Return all keys with their CIDs, and their tree. Raises ArchiveError unless head signs it."""
-    items = [(path, cid) for path, cid, _ in _rows(database, "NULL")]
-    tree = build_tree(items)
-    if tree.root != parse_commit(head.block).data:
+def read_items(database: sqlite3.Connection, head: Head) -> Items:
+    """Return all keys with their CIDs. Raises ArchiveError unless head signs their tree."""
+    items, edge = Items(), RootEdge()
+    for path, cid, _ in _rows(database, "NULL"):
+        key = path.encode()
+        items.append(key, cid.raw)
+        edge.add(key, cid)
+    _check_root(edge.finish(), head)
+    return items
+
+
+def _read_tree(database: sqlite3.Connection, head: Head) -> Tree:
+    """Return the tree of all keys. Raises ArchiveError unless head signs it."""
+    tree = build_tree((path, cid) for path, cid, _ in _rows(database, "NULL"))
+    _check_root(tree.root, head)
+    return tree
+
+
+def _check_root(root: Cid, head: Head) -> None:
+    if root != parse_commit(head.block).data:
         raise ArchiveError("the records aren't those that the commit signs")
-    return items, tree
 
 
 def _rows(
@@ -76,7 +92,7 @@ def read_blocks(database: sqlite3.Connection, head: Head) -> Iterator[tuple[Cid,
 def _loader(database: sqlite3.Connection, head: Head) -> Callable[[Cid], bytes]:
     """Return what gives a node's block, also for tables without nodes."""
     if version_of(database) < VERSION:
-        return read_tree(database, head)[1].nodes.__getitem__
+        return _read_tree(database, head).nodes.__getitem__
 
     def load(cid: Cid) -> bytes:
         row = database.execute("SELECT block FROM node WHERE cid = ?", (cid.raw,)).fetchone()
@@ -104,7 +120,7 @@ def edit(database: sqlite3.Connection, head: Head, changes: Mapping[str, Cid | N
     try:
         return edit_tree(load, root, changes)
     except ArchiveError:
-        _, tree = read_tree(database, head)
+        tree = _read_tree(database, head)
     database.execute("DELETE FROM node")
     _add(database, tree.nodes)
     return edit_tree(load, root, changes)
