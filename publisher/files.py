@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -36,10 +36,16 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
     `durable` also waits until it is on the disk. A symbolic link at `path` is replaced, not
     followed. Raises StateError.
     """
+    write_parts(path, [content], durable=durable)
+
+
+def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> None:
+    """Write a file as `write_atomically` does, of which only a part is in memory at a time."""
     with _replacing(path, durable=durable) as file:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(file.fileno(), left) :]
+        for part in parts:
+            left = memoryview(part)
+            while left:
+                left = left[os.write(file.fileno(), left) :]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationErro
 
 from publisher.documents.model import MARKDOWN_OWNED
 from publisher.errors import StateError
-from publisher.files import write_atomically, writing
+from publisher.files import write_atomically, write_parts, writing
 from publisher.plan import LockEntry
 from publisher.syntax import Did, Nsid, Rkey
 
@@ -23,6 +24,7 @@ FILE_NAME = "publisher.lock"
 FOLDER_NAME = ".publisher"
 JOURNAL_NAME = "journal"
 VERSION = 1
+_TOGETHER = 1_000  # lines that are written at once
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -101,8 +103,14 @@ def save(root: Path, lock: Lock) -> None:
     head = {"version": VERSION, "did": lock.did}
     if lock.migrated:
         head["migrated"] = lock.migrated
-    lines = [json.dumps(head), *(_text(entry) for _, entry in sorted(lock.entries.items()))]
-    write_atomically(root / FILE_NAME, ("\n".join(lines) + "\n").encode())
+    lines = (_text(lock.entries[key]) for key in sorted(lock.entries))
+    write_parts(root / FILE_NAME, _joined(chain([json.dumps(head)], lines)))
+
+
+def _joined(lines: Iterator[str]) -> Iterator[bytes]:
+    """Yield the lines' bytes, many at a time."""
+    while some := list(islice(lines, _TOGETHER)):
+        yield "".join(f"{line}\n" for line in some).encode()
 
 
 def read_journal(root: Path, did: Did) -> list[LockEntry]:
@@ -114,15 +122,18 @@ def read_journal(root: Path, did: Did) -> list[LockEntry]:
     return [_entry(line) for line in _journal_lines(path) if line.did == did]
 
 
-def _journal_lines(path: Path) -> list[_Line]:
+def _journal_lines(path: Path) -> Iterator[_Line]:
+    """Yield the lines one by one: before a run has ended there are as many as documents."""
     try:
-        *whole, _torn = path.read_bytes().split(b"\n")
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    text = line[:-1].decode("utf-8", "replace")
+                    yield _parsed(_Line, text, path, number)
     except FileNotFoundError:
-        return []
+        return
     except OSError as error:
         raise StateError(f"{path}: {error}", remedy="make it readable, or delete it") from error
-    texts = (line.decode("utf-8", "replace") for line in whole)
-    return [_parsed(_Line, text, path, number) for number, text in enumerate(texts, 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +178,14 @@ class Journal:
         """Forget what the lock has now; what is still open stays. Raises StateError."""
         self.close()
         settled = Settled.by(entries)
-        lines = _journal_lines(self._path)
         kept = dict.fromkeys(
             line.model_dump_json(exclude_none=True)
-            for line in lines
+            for line in _journal_lines(self._path)
             if line.did != self.did or not settled.covers(line)
         )
         if kept:
-            write_atomically(self._path, "".join(f"{line}\n" for line in kept).encode())
-        elif lines:
+            write_parts(self._path, _joined(iter(kept)))
+        elif self._path.exists():
             with writing(self._path):
                 self._path.unlink(missing_ok=True)
 
