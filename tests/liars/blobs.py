@@ -21,6 +21,7 @@ NEW = str(Cid.of(CONTENT, RAW))
 FILE = f"blobs/{NEW}"
 BEYOND = {"publisher.pds.repo._BLOB_LIMITS": Limits(max_bytes=1 << 20, seconds=5.0)}
 SHORT = {"publisher.pds.repo._BLOB_LIMITS": Limits(seconds=0.3)}
+TORN = Answer(CONTENT[:9], headers={"Content-Length": str(len(CONTENT))})
 OTHER_BYTES = Partly({FILE: "other bytes for the blob"})
 
 
@@ -47,12 +48,13 @@ def unavailable(says: str) -> Partly:
     return Partly({FILE: says})
 
 
-def damaged_twice() -> Callable[[Seen], Answer]:
+def twice(lie: Answer) -> Callable[[Seen], Answer]:
+    """Lie twice, then tell the truth."""
     told: list[Seen] = []
 
     def answer(seen: Seen) -> Answer:
         told.append(seen)
-        return Answer(CONTENT if len(told) % 3 == 0 else CONTENT[:9])
+        return Answer(CONTENT) if len(told) % 3 == 0 else lie
 
     return answer
 
@@ -97,7 +99,10 @@ BLOBS = (
     lied("half of it", Answer(CONTENT[:9]), OTHER_BYTES),
     lied("more than all", Answer(CONTENT + b"\n"), OTHER_BYTES),
     lied("nothing", Answer(b""), OTHER_BYTES),
-    lied("damaged twice", damaged_twice(), Harmless()),
+    lied("damaged twice", twice(Answer(CONTENT[:9])), Harmless()),
+    lied("longer, twice", twice(Answer(CONTENT * 9)), Harmless()),
+    lied("broken off twice", twice(TORN), Harmless()),
+    lied("broken off, always", TORN, unavailable("broke off")),
     lied("BlobNotFound", refusal(404, "BlobNotFound"), Partly({FILE: "BlobNotFound"})),
     lied("BlobNotFound (400)", refusal(400, "BlobNotFound"), Partly({FILE: "BlobNotFound"})),
     lied("a page of HTML", Answer(b"<h1>Gone</h1>", 404), unavailable("it answered 404")),
