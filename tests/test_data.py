@@ -25,6 +25,7 @@ from publisher.data import (
     Value,
     blob_cid,
     check,
+    compact,
     decode,
     dumps,
     encode,
@@ -512,6 +513,14 @@ def test_json_and_back_is_the_same_value(value: Value) -> None:
 
 
 @given(VALUES)
+def test_json_is_written_as_pythons_own_writer_has_it(value: Value) -> None:
+    plain = to_plain(value)
+    lines = json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False)
+    assert dumps(value) == f"{lines}\n"
+    assert compact(value).decode() == json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+@given(VALUES)
 def test_cbor_and_back_is_the_same_value(value: Value) -> None:
     assert exactly(decode(encode(value))) == exactly(value)
 
@@ -756,10 +765,11 @@ def test_a_value_of_any_depth_is_refused_and_not_a_crash() -> None:
 
 
 @pytest.mark.parametrize("head", ["81", "a160"])
-def test_a_block_may_be_256_deep(head: str) -> None:
-    assert decode(bytes.fromhex(head * 256 + "00"))
-    with pytest.raises(InvalidCbor, match="256"):
-        decode(bytes.fromhex(head * 257 + "00"))
+def test_a_block_may_be_250_deep(head: str) -> None:
+    value = decode(bytes.fromhex(head * 249 + "81") + b"\xd8\x2a\x58\x25\x00" + LINK.raw)
+    assert json.loads(dumps(value)) == json.loads(compact(value)) == to_plain(value)
+    with pytest.raises(InvalidCbor, match="250"):
+        decode(bytes.fromhex(head * 251 + "00"))
 
 
 @pytest.mark.parametrize(("key", "code"), [("$link", "link-form"), ("$bytes", "bytes-form")])

@@ -16,7 +16,7 @@ from publisher.data.cid import DAG_CBOR, Cid, InvalidCid
 Value: TypeAlias = "bool | int | str | bytes | Cid | list[Value] | dict[str, Value] | None"
 """A value of the data model, as JSON or DAG-CBOR carry it."""
 
-_MAX_DEPTH = 256  # of anything that is decoded; records are held to 32 by `check`
+_MAX_DEPTH = 250  # of what is decoded: JSON is written to 254; `check` holds records to 32
 _LINK_HEAD = b"\xd8\x2a\x58\x25\x00"
 
 # Most records have the same fields: the CBOR of their short names, with its head, to the names.

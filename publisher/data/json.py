@@ -15,6 +15,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import jiter
+from pydantic_core import to_json
 
 from publisher.data.cbor import Value
 from publisher.data.check import MAX_DEPTH, Fault, check, is_int64, is_sound_type
@@ -69,13 +70,18 @@ def _without_errors(value: object) -> Value:
 
 def dumps(value: Value) -> str:
     """Return canonical JSON for files: sorted keys, two spaces, UTF-8 as it is, a last newline."""
-    plain = to_plain(value)
-    return json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return to_json(_sorted(to_plain(value)), indent=2).decode() + "\n"
 
 
 def compact(value: Value) -> bytes:
     """Return JSON for the wire: no spaces, keys in their order, UTF-8."""
-    return json.dumps(to_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(to_plain(value))
+
+
+def _sorted(plain: object) -> object:
+    if isinstance(plain, dict):
+        return {key: _sorted(plain[key]) for key in sorted(plain)}
+    return [_sorted(item) for item in plain] if isinstance(plain, list) else plain
 
 
 def to_plain(value: Value) -> object:
