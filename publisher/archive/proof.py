@@ -31,7 +31,7 @@ class Proven:
 
     cid: Cid
     commit: SignedCommit
-    items: Mapping[str, Cid]
+    items: Items
     unused: int
     _car: CarFile = field(repr=False)
 

@@ -55,6 +55,7 @@ class Copy:
         self._options = options
         self._progress = progress
         self._folder = OutputFolder(state.folder, state.files, force=options.force)
+        self._is_again = state.head is not None and state.head.scope == self._text()
         self._files: list[PulledFile] = []
         self._fetched: set[str] = set()
         self._sizes: list[Declared] = []
@@ -84,7 +85,7 @@ class Copy:
         """Tell whether the repo hasn't moved, and the files are as the last pull left them."""
         if before.commit != commit or not before.complete:
             return False
-        if before.scope != self._text():
+        if not self._is_again:
             return False
         if self._options.must_prove and before.proof != "proven":
             return False
@@ -95,7 +96,7 @@ class Copy:
         head = self._state.head
         if not head or head.proof != "proven" or head.commit.rev >= commit.rev:
             return None
-        if head.scope != self._text() or self._scope.publication:
+        if not self._is_again or self._scope.publication:
             return None
         known = Known(head.commit.rev, *self._state.records())
         complete = all(
@@ -181,9 +182,7 @@ class Copy:
 
     def _is_of_form(self, key: str) -> bool:
         """Tell whether a record's files, which are here, are of the form that is wanted."""
-        head = self._state.head
-        same = head is not None and head.scope == self._text()
-        return same or not key.startswith(f"{DOCUMENT}/")
+        return self._is_again or not key.startswith(f"{DOCUMENT}/")
 
     def _prepare_markdown(self, found: Read, new: Iterable[str]) -> None:
         """Fetch the blobs first: what becomes of some documents depends on them."""
@@ -239,7 +238,7 @@ class Copy:
     def _site_of(self, found: Read, keys: Iterable[str]) -> str | None:
         """Return the site of earlier pulls, else the one that most of the documents have."""
         head = self._state.head
-        if head and head.site and head.scope == self._text():
+        if head and head.site and self._is_again:
             return head.site
         sites = Counter(
             site for key in keys if isinstance(site := value_of(found, key).get("site"), str)

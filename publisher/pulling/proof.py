@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -147,21 +147,27 @@ def _as_read(proven: Proven, file: BinaryIO | None, known: Known | None) -> Read
 
 
 class _Texts(Mapping[str, str]):
-    """CIDs as text, made when they are asked for: that of all takes as long as the proof."""
+    """CIDs as text, made when they are asked for: those of all take as long as the proof."""
 
-    def __init__(self, items: Mapping[str, Cid], known: Known | None) -> None:
+    def __init__(self, items: Items, known: Known | None) -> None:
         self._items = items
         self._known = known.texts if known else {}
 
     def __getitem__(self, path: str) -> str:
-        cid = self._items[path]
-        return self._known.get(cid.raw) or str(cid)
+        return self._text(self._items[path].raw)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def items(self) -> ItemsView[str, str]:
+        """Return keys and CIDs, all of them made now."""
+        return {key.decode("ascii"): self._text(raw) for key, raw in self._items.raw()}.items()
+
+    def _text(self, raw: bytes) -> str:
+        return self._known.get(raw) or str(Cid(raw))
 
 
 def _listed(repo: Repo, collections: Sequence[Nsid], reason: str) -> Read:
