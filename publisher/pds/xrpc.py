@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -238,12 +239,15 @@ class Xrpc:
         limits: Limits | None,
         token: Secret | None = None,
     ) -> httpx.Request:
+        """Return a request; its query isn't in the URL, whose parsing takes five times as long."""
+        url = self._endpoint(nsid)
+        query = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in params.items())
+        target = url.raw_path + (f"?{query}".encode() if query else b"")
         return httpx.Request(
             "GET",
-            self._endpoint(nsid),
-            params=dict(params),
+            url,
             headers=_bearer(token),
-            extensions={"limits": limits or Limits()},
+            extensions={"limits": limits or Limits(), "target": target},
         )
 
     def _attempts(self, call: Callable[[], Result], retriable: Callable[[Failed], bool]) -> Result:
@@ -254,6 +258,16 @@ class Xrpc:
                 # The frames below, the SDK's too, have tokens, bodies and answers in their locals.
                 raise failure.with_traceback(None) from None
 
+        try:
+            return attempt()
+        except Failed as failure:
+            failures = [failure]
+
+        def again() -> Result:
+            if failures:
+                raise failures.pop()
+            return attempt()
+
         retrying = Retrying(
             retry=retry_if_exception(lambda e: isinstance(e, Failed) and retriable(e)),
             wait=_pause,
@@ -262,7 +276,7 @@ class Xrpc:
             before_sleep=self._note,
             reraise=True,
         )
-        return retrying(attempt)
+        return retrying(again)
 
     def _note(self, state: RetryCallState) -> None:
         text = _failure(state).text

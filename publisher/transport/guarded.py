@@ -38,7 +38,7 @@ class GuardedTransport(httpx.BaseTransport):
     """Sends requests under the rules of this package; thread-safe.
 
     `allow_private` lets it reach loopback (by plain http too) and private networks. `pace` holds
-    requests back.
+    requests back. `extensions={"target": …}` is asked for instead of the URL's path and query.
     """
 
     def __init__(self, *, allow_private: bool, pace: Pace | None = None) -> None:
@@ -147,7 +147,7 @@ def _wire(request: httpx.Request) -> httpcore.Request:
             scheme=request.url.raw_scheme,
             host=request.url.raw_host,
             port=request.url.port,
-            target=request.url.raw_path,
+            target=request.extensions.get("target", request.url.raw_path),
         ),
         headers=request.headers.raw,
         content=request.read(),
