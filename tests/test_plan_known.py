@@ -193,3 +193,27 @@ def test_a_record_that_another_app_changed_is_in_the_lock_once_that_was_told() -
 
     assert told(actions) == [(RemoteChanged, "y.md", AT_X)]
     assert (entries, journal) == ({"y.md": locked(named(X, "y.md"), AT_X)}, [])
+
+
+def test_a_record_that_was_written_down_for_another_document_since_is_in_no_conflict() -> None:
+    """A has the path of Y, and took its record; that run was killed before it arrived."""
+    mine, anew = make("a.md", path="/y"), make("y.md", path="/new", title="New")
+    written = [locked(named(Y, "a.md"), AT_Y), locked(mine, AT_Y)]
+
+    actions = plan(
+        DID, [mine, anew], remote(at(AT_Y, Y.value)), State({"y.md": locked(Y, AT_Y)}, written)
+    )
+
+    assert told(actions) == [(Update, "a.md", AT_Y), (Create, "y.md", Y_DERIVED)]
+
+
+def test_a_record_that_is_another_apps_by_now_is_left_for_the_one_that_is_the_document() -> None:
+    theirs = make("z.md", title="of another app")
+    there = remote(at(AT_X, theirs.value), at(Y_DERIVED, Y.value))
+
+    actions = plan(DID, [Y], there, State({"y.md": locked(named(X, "y.md"), AT_X)}))
+
+    assert told(actions) == [
+        (Unchanged, "y.md", Y_DERIVED),
+        (Orphan, f"y.md ({AT_X})", AT_X),
+    ]

@@ -151,7 +151,8 @@ class Matching:
     def _locked(self, names: Container[str]) -> None:
         """Claim what is known and there, last the records that remind of nothing in a document.
 
-        Those aren't claimed where a record that lost its file reminds of the document.
+        Those aren't claimed where a record that lost its file reminds of the document, nor where
+        they are another app's by now, or only written down, and another record is the document.
         """
         doubted = []
         for record in self._open():
@@ -164,8 +165,11 @@ class Matching:
         equal = self.unclaimed.equal([record for record, _, _ in doubted])
         strange = [record for record, _, theirs in doubted if not is_alike(record, theirs)]
         moved = {record.key for record, _ in self.renames.moved(strange, names)}
-        for record, base, _ in doubted:
-            if record.key not in moved and (self.known.is_locked(base) or record.key not in equal):
+        for record, base, theirs in doubted:
+            proven = self.known.is_locked(base) and not is_changed(base, theirs)
+            if record.key in moved or not (proven or record.key not in equal):
+                continue
+            if base in self._bases(record):  # others may have it by now
                 self._claim_base(record, base)
 
     def _absent(self, equal: Container[str] | None = None) -> None:
@@ -174,7 +178,7 @@ class Matching:
         With `equal`, only what the lock says, but for documents that another record equals;
         without, what is there and reminds of nothing, too.
         """
-        for record in self._open():
+        for record in self._open() if equal is None else self._clear():
             base = self._base(record)
             if base is None:
                 continue
@@ -261,14 +265,19 @@ class Matching:
     def _bases(self, record: Record) -> tuple[LockEntry, ...]:
         """Return what is known of a document, without what others have by now.
 
-        That is a record that went with another's name, or one that was only written down.
+        That is a record that went with another's name, or one that was only written down, or was
+        written down for another since.
         """
         return tuple(
             base
             for base in self.known.bases(record)
             if self.exchanged.get(place_of(base), record.key) == record.key
-            if self.known.is_locked(base) or place_of(base) not in self.claimed
+            if self._is_last(record, base) or place_of(base) not in self.claimed
         )
+
+    def _is_last(self, record: Record, base: LockEntry) -> bool:
+        last = self.known.by_place[place_of(base)][-1]
+        return self.known.is_locked(base) and last.key in {base.key, record.key, record.path}
 
     def _exchanged(self, names: Collection[str]) -> None:
         """Files that took others' names take their records along."""
