@@ -187,9 +187,15 @@ def compare(folder: Path, kind: str) -> None:
     print(f"{'ratio':24} {spread(ratios, '')}")
 
 
+def surroundings() -> dict[str, str]:
+    """Return the environment of what is measured: it keeps its bytecode, as what is installed."""
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
 def cost(program: Sequence[str], folder: Path) -> tuple[float, float]:
     """Return the seconds that a program takes, and those of CPU."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = surroundings()
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ended = subprocess.run(program, cwd=folder, env=environment, check=True, capture_output=True)
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from folder import ROOT, record
+from folder import record, surroundings
 
 KINDS = 1_000  # different texts
 
@@ -53,7 +53,7 @@ def measure(path: Path, count: int) -> None:
     """Run the command, and print its seconds and the most memory seen."""
     start = time.perf_counter()
     program = [sys.executable, "-m", "publisher", "validate", path.name]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = surroundings()
     pipe = subprocess.PIPE
     with subprocess.Popen(program, cwd=path.parent, env=environment, stdout=pipe) as process:
         largest, together = watch(process)

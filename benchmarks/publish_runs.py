@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
-from folder import ROOT, SITE
+from folder import SITE, surroundings
 from jsonl import watch
 from PIL import Image
 from publish_peers import Site
@@ -139,7 +139,7 @@ def peak(
 ) -> tuple[float, int, int]:
     """Run `publisher`; return the seconds, the most KiB in the largest process, and in all."""
     program = [sys.executable, "-m", "publisher", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    environment = {**surroundings(), **environment}
     nothing = subprocess.DEVNULL
     start = time.perf_counter()
     with subprocess.Popen(program, cwd=content, env=environment, stdout=nothing) as process:
@@ -177,7 +177,7 @@ def run(program: Sequence[str | Path], folder: Path, environment: dict[str, str]
     ended = subprocess.run(
         program,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**surroundings(), **environment},
         capture_output=True,
         text=True,
         check=False,

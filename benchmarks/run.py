@@ -22,11 +22,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).parents[1]
+from folder import ROOT, surroundings
+
 sys.path.insert(0, str(ROOT))
 
-from tests import reference_pds  # noqa: E402  # found through the line above
-from tests.site import Site, make_site  # noqa: E402
+from tests import reference_pds  # found through the line above
+from tests.site import Site, make_site
 
 BODY = "The *first* column is always the time. Here is `code`, and a [link](https://a.example).\n\n"
 COVERS = 200
@@ -143,7 +144,7 @@ def command(arguments: Sequence[str], folder: Path, runs: int = 9) -> list[float
 
 def check(arguments: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
     """Run a command that must succeed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    environment = {**surroundings(), **environment}
     subprocess.run(arguments, cwd=folder, env=environment, check=True, capture_output=True)
 
 
