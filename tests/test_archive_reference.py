@@ -180,7 +180,7 @@ def check_theirs(reference: Reference, chance: random.Random, batches: list[Batc
 def check_since(made: Any, items: Mapping[str, Cid], since: int) -> None:
     before = {path: Cid.parse(cid) for path, cid in made["before"]["items"]}
     car = CarFile(io.BytesIO(base64.b64decode(made["before"]["car"])))
-    old = before if since else None
+    old = before.items() if since else None
     found = prove(car, did=made["did"], key=made["did"], old=old)
     assert (found.items, str(found.cid), found.unused) == (items, made["cid"], 0)
 
