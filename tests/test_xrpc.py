@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from publisher.credentials import Secret
 from publisher.pds import xrpc
 from publisher.pds.failures import Failed
 from publisher.pds.xrpc import Xrpc
@@ -90,3 +93,33 @@ def test_a_long_refusal_is_not_read_to_its_end() -> None:
     refused = pytest.raises(Failed, match="it answered 400")
     with asking(lambda _: endless) as (server, _), refused:
         server.query("com.example.get", {})
+
+
+Sent = Callable[[Xrpc, bytes], object]
+TOKEN = Secret("token")
+SENDING: dict[str, Sent] = {
+    "a procedure": lambda server, body: server.procedure("com.example.put", body, TOKEN),
+    "an upload": lambda server, body: server.upload(
+        "com.example.put", body, "image/png", TOKEN, limits=Limits()
+    ),
+}
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What is only found by the garbage collector stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("answers", [[Answer(b"{}")], [BUSY, Answer(b"{}")]], ids=["", "again"])
+@pytest.mark.parametrize("send", SENDING.values(), ids=SENDING)
+def test_nothing_holds_on_to_a_body_that_was_answered(send: Sent, answers: list[Answer]) -> None:
+    body = b"{%s}" % (b" " * 100_000)
+    with asking(in_turn(*answers)) as (server, _):
+        before = sys.getrefcount(body)
+        send(server, body)
+        assert sys.getrefcount(body) == before

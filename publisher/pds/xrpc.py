@@ -223,7 +223,8 @@ class Xrpc:
         from atproto_client.client.base import ClientBase
         from atproto_client.request import Request  # type: ignore[import-untyped]
 
-        request = Request(transport=self._answers, trust_env=False)
+        hooks = {"response": [_let_go]}
+        request = Request(transport=self._answers, trust_env=False, event_hooks=hooks)
         return ClientBase(base_url=self._url, request=request)
 
     def _endpoint(self, nsid: str) -> httpx.URL:
@@ -292,6 +293,15 @@ class _Impatience(stop_base):
     def __call__(self, retry_state: RetryCallState) -> bool:
         waits = _failure(retry_state).status == 429
         return waits and retry_state.idle_for + retry_state.upcoming_sleep > self._seconds
+
+
+def _let_go(answer: httpx.Response) -> None:
+    """Read an answer and part it from its stream, which refers to it as it does to the stream.
+
+    Else the bodies of all writes stay in memory until the garbage collector looks for cycles.
+    """
+    answer.read()
+    answer.stream = httpx.ByteStream(b"")
 
 
 def _bearer(token: Secret | None) -> dict[str, str]:
