@@ -134,7 +134,8 @@ def test_what_a_killed_pull_left_is_removed_and_no_link_followed(
     outside.mkdir()
     (outside / ".7-8.pull").write_bytes(b"another's")
     places = (".1-2.pull", "blobs/.1-2.pull", f".originals/{DOCUMENT}/.3-4.pull", ".pull.json.0af9")
-    kept = (".trash/3l/blobs/.1-2.pull", ".1-2.pull.txt", "1-2.pull", "blobs/.1-2.pulled")
+    others = ("did_plc_x/.pull.lock", "did_plc_x/.1-2.pull", "did_plc_x/blobs/.1-2.pull")
+    kept = (".trash/3l/blobs/.1-2.pull", ".1-2.pull.txt", "blobs/.1-2.pulled", *others)
     for name in (*places, *kept):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(b"half of it")

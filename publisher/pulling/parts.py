@@ -13,6 +13,7 @@ from typing import Final
 
 from publisher.files import open_new, writing
 from publisher.pulling.manifest import MANIFEST
+from publisher.pulling.state import HOLD
 
 _PART: Final = re.compile(rf"\.[0-9]+-[0-9]+\.pull|\.{re.escape(MANIFEST)}\.[0-9a-z_]+")
 _FOLDERS: Final = 2
@@ -55,10 +56,13 @@ def remove_parts(root: Path) -> None:
 
 
 def _parts(folder: Path, below: int) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if below and entry.name != ".trash":
-                    yield from _parts(Path(entry), below - 1)
-            elif _PART.fullmatch(entry.name):
-                yield Path(entry)
+    with os.scandir(folder) as found:
+        entries = list(found)
+    if below < _FOLDERS and any(entry.name == HOLD for entry in entries):
+        return  # another pull may be at work there
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if below and entry.name != ".trash":
+                yield from _parts(Path(entry), below - 1)
+        elif _PART.fullmatch(entry.name):
+            yield Path(entry)

@@ -25,7 +25,7 @@ from publisher.pulling.manifest import DATABASE, MANIFEST
 from publisher.repo import Commit
 from publisher.syntax import Did
 
-_HOLD: Final = ".pull.lock"
+HOLD: Final = ".pull.lock"
 _VERSION: Final = 2
 _SCHEMA: Final = (
     "CREATE TABLE head (did TEXT NOT NULL, cid TEXT NOT NULL, rev TEXT NOT NULL,"
@@ -110,7 +110,7 @@ def one_pull(folder: Path, *, waits: bool) -> Iterator[None]:
 
     Another pull at work there is waited for, or StateError is raised.
     """
-    hold = FileLock(folder / _HOLD, timeout=-1 if waits else 0)
+    hold = FileLock(folder / HOLD, timeout=-1 if waits else 0)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
