@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 ANY_BYTES: Final = 4 << 30
 _SECONDS: Final = 600.0
-_BUFFER: Final = 1 << 17
 _PARTING: Final = 1.0  # seconds: an interrupted user doesn't wait for a server that is silent
 
 
@@ -55,7 +54,7 @@ def archived(
         thread = Thread(target=download, name="archive", daemon=True)
         thread.start()
         try:
-            yield BufferedReader(coming, _BUFFER)
+            yield BufferedReader(coming)
         finally:
             coming.leave()
             thread.join(_PARTING)

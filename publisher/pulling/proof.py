@@ -152,9 +152,10 @@ class _Texts(Mapping[str, str]):
     def __init__(self, items: Items, known: Known | None) -> None:
         self._items = items
         self._known = known.texts if known else {}
+        self._made: dict[str, str] = {}
 
     def __getitem__(self, path: str) -> str:
-        return self._text(self._items[path].raw)
+        return self._made.get(path) or self._text(self._items[path].raw)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -164,7 +165,9 @@ class _Texts(Mapping[str, str]):
 
     def items(self) -> ItemsView[str, str]:
         """Return keys and CIDs, all of them made now."""
-        return {key.decode("ascii"): self._text(raw) for key, raw in self._items.raw()}.items()
+        if len(self._made) < len(self):
+            self._made = {key.decode("ascii"): self._text(raw) for key, raw in self._items.raw()}
+        return self._made.items()
 
     def _text(self, raw: bytes) -> str:
         return self._known.get(raw) or str(Cid(raw))

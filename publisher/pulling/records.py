@@ -136,7 +136,8 @@ def _done(
     losses: tuple[str, ...] = (),
 ) -> Done:
     files = [folder.put(each) for each in wanted]
-    files[0] = replace(files[0], losses=losses)
+    if losses:
+        files[0] = replace(files[0], losses=losses)
     paths = tuple(each.path for each in wanted)
     written = {path: folder.files[path] for path in paths if path in folder.files}
     sizes = tuple(declared(paths[0], value, blobs))
