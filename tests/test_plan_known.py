@@ -217,3 +217,24 @@ def test_a_record_that_is_another_apps_by_now_is_left_for_the_one_that_is_the_do
         (Unchanged, "y.md", Y_DERIVED),
         (Orphan, f"y.md ({AT_X})", AT_X),
     ]
+
+
+def test_of_records_at_derived_keys_the_one_that_is_most_alike_counts() -> None:
+    second = derived_rkey(Y, DID, 1)
+    there = remote(at(Y_DERIVED, X.value), at(second, make("y.md", title="edited").value))
+
+    actions = plan(DID, [Y], there, State({"y.md": locked(Y, AT_Y)}))  # that was deleted there
+
+    assert told(actions) == [(Update, "y.md", second), (Forget, f"y.md ({AT_Y})", AT_Y)]
+
+
+def test_a_changed_record_that_was_written_down_for_the_document_comes_before_a_strange_one() -> (
+    None
+):
+    """Y was written anew; the lock has another record for its name."""
+    there = remote(at(AT_X, X.value), at(AT_Y, make("y.md", title="of another app").value))
+    state = State({"y.md": locked(named(X, "y.md"), AT_X)}, [locked(Y, AT_Y)])
+
+    actions = plan(DID, [make("y.md", title="edited")], there, state)
+
+    assert told(actions) == [(Adopt, "y.md", AT_Y), (Orphan, f"y.md ({AT_X})", AT_X)]

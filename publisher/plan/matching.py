@@ -148,7 +148,7 @@ class Matching:
         if rkey is not None:
             self._claim_with_bases(record, (record.collection, rkey), self._bases(record))
 
-    def _locked(self, names: Container[str]) -> None:
+    def _locked(self, names: Collection[str]) -> None:
         """Claim what is known and there, last the records that remind of nothing in a document.
 
         Those aren't claimed where a record that lost its file reminds of the document, nor where
@@ -164,10 +164,10 @@ class Matching:
                 doubted.append((record, base, theirs))
         equal = self.unclaimed.equal([record for record, _, _ in doubted])
         strange = [record for record, _, theirs in doubted if not is_alike(record, theirs)]
-        moved = {record.key for record, _ in self.renames.moved(strange, names)}
+        lost = self.renames.lost(strange, names)
         for record, base, theirs in doubted:
             proven = self.known.is_locked(base) and not is_changed(base, theirs)
-            if record.key in moved or not (proven or record.key not in equal):
+            if record.key in lost or not (proven or record.key not in equal):
                 continue
             if base in self._bases(record):  # others may have it by now
                 self._claim_base(record, base)

@@ -43,6 +43,14 @@ class Renames:
                 if self._unclaimed.is_same_site(record, theirs):
                     yield record, Match(place, bases=bases, expected=self._known.is_locked(line))
 
+    def lost(self, records: Sequence[Record], names: Collection[str]) -> set[str]:
+        """Return the documents that records remind of whose name no other document has."""
+        return {
+            record.key
+            for record, match in self._beside(records, names)
+            if not self._is_of_another(record, match.place, names)
+        }
+
     def exchanged(
         self, records: Sequence[Record], names: Collection[str]
     ) -> tuple[list[Pair], list[Place]]:

@@ -90,15 +90,24 @@ class Unclaimed:
                 yield theirs
 
     def _derived(self, record: Record) -> RemoteRecord | None:
+        """Return the record that is most alike, of those at keys derived from a document."""
+        best: RemoteRecord | None = None
+        for theirs in self._at_derived(record):
+            if record.cid == theirs.cid or shared(record, theirs) == ALL_TRAITS:
+                return theirs
+            if best is None or shared(record, theirs) > shared(record, best):
+                best = theirs
+        return best
+
+    def _at_derived(self, record: Record) -> Iterator[RemoteRecord]:
         if not self._remote.get(record.collection):
-            return None
+            return
         for site in (record.site, *self._formerly):
             for salt in SALTS:
                 place = (record.collection, derived_rkey(record, self._did, salt, site))
                 theirs = self.at(place)
                 if theirs and place not in self.claimed and self.is_same_site(record, theirs):
-                    return theirs
-        return None
+                    yield theirs
 
 
 def is_rather(theirs: RemoteRecord, record: Record, index: Mapping[Trait, list[Record]]) -> bool:
