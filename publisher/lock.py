@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -255,7 +256,7 @@ def _entry(line: _Line) -> LockEntry:
     return LockEntry(
         line.key,
         line.path or line.key,
-        Nsid(line.collection),
+        Nsid(sys.intern(line.collection)),
         Rkey(line.rkey),
         line.cid,
         line.owned,

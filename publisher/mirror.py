@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -139,7 +138,20 @@ class Mirror:
 
     def stored(self, cid: str, value: Mapping[str, Value] | None = None) -> StoredValue:
         """Return the value of a block that is kept; `value` is what it holds, where known."""
-        return StoredValue(partial(self._load, cid), value)
+        return StoredValue(_Stored(self, cid), value)
+
+    def load(self, cid: str) -> dict[str, Value]:
+        """Return the value of a block that is kept."""
+        block = self.block(cid)
+        if block is None:
+            raise self._damaged(f"the block {cid} is missing")
+        try:
+            value = decode(block)
+        except InvalidCbor as error:
+            raise self._damaged(f"the block {cid} is no DAG-CBOR: {error}") from error
+        if not isinstance(value, dict):
+            raise self._damaged(f"the block {cid} is no record")
+        return value
 
     def replace(
         self,
@@ -189,18 +201,6 @@ class Mirror:
             else:
                 records[rkey] = RemoteRecord(collection, rkey, cid, self.stored(cid))
         return records
-
-    def _load(self, cid: str) -> dict[str, Value]:
-        block = self.block(cid)
-        if block is None:
-            raise self._damaged(f"the block {cid} is missing")
-        try:
-            value = decode(block)
-        except InvalidCbor as error:
-            raise self._damaged(f"the block {cid} is no DAG-CBOR: {error}") from error
-        if not isinstance(value, dict):
-            raise self._damaged(f"the block {cid} is no record")
-        return value
 
     def _head(self) -> Commit | None:
         cid, rev = self._database.execute("SELECT cid, rev FROM head").fetchone()
@@ -293,6 +293,17 @@ class Mirror:
         self._database = database
         self._let_go = weakref.finalize(self, database.close)
         self._swept = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Reads a value from a mirror."""
+
+    mirror: Mirror
+    cid: str
+
+    def __call__(self) -> dict[str, Value]:
+        return self.mirror.load(self.cid)
 
 
 def _open(path: Path | None, did: Did) -> sqlite3.Connection:

@@ -6,51 +6,55 @@ A site of 100,000 documents doesn't fit into memory; its keys, CIDs and titles d
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from io import FileIO
 from itertools import accumulate
-from typing import IO, Final, TypeGuard
+from typing import IO, Final
 
 from publisher.data import Value, compact, decode, encode
 from publisher.errors import StateError
 
 _SHORT: Final = 200  # characters: a title, a path, a date, an address
+_ALIKE: Final = frozenset({"$type", "site"})  # of which a folder has few
+_KEPT: Final = _ALIKE | {"createdAt", "path", "publishedAt", "title", "url"}
+"""The fields that documents and records are recognised by."""
 
 _names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 
 class StoredValue(Mapping[str, Value]):
-    """A record's value that is read anew each time; its short strings are kept after the first.
+    """A record's value that is read anew each time; what it is recognised by is kept in memory.
 
-    Ask for one field at a time where it is a short string, for `whole` otherwise.
+    Ask for one field at a time where it is one of these, for `whole` otherwise.
     """
 
-    __slots__ = ("_names", "_read", "_short")
+    __slots__ = ("_kept", "_names", "read")
 
     def __init__(
         self, read: Callable[[], dict[str, Value]], value: Mapping[str, Value] | None = None
     ) -> None:
-        self._read = read
+        self.read = read
         self._names: tuple[str, ...] | None = None
-        self._short: dict[str, str] = {}
+        self._kept: tuple[str | None, ...] = ()  # a value for each of the names
         if value is not None:
             self._remember(value)
 
     def load(self) -> dict[str, Value]:
         """Return the value, read anew. Raises what its place raises."""
-        value = self._read()
+        value = self.read()
         if self._names is None:
             self._remember(value)
         return value
 
     def outline(self) -> dict[str, Value]:
-        """Return the names of the fields with the short strings."""
-        return {name: self._short.get(name) for name in self._known_names()}
+        """Return the names of the fields with the strings that are kept."""
+        return dict(zip(self._known_names(), self._kept, strict=True))
 
     def items(self) -> ItemsView[str, Value]:
         """Return the fields; one reading for all."""
@@ -59,11 +63,10 @@ class StoredValue(Mapping[str, Value]):
     def __getitem__(self, name: str) -> Value:
         if self._names is None:
             return self.load()[name]
-        if name in self._short:
-            return self._short[name]
         if name not in self._names:
             raise KeyError(name)
-        return self.load()[name]
+        kept = self._kept[self._names.index(name)]
+        return self.load()[name] if kept is None else kept
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known_names())
@@ -75,7 +78,7 @@ class StoredValue(Mapping[str, Value]):
         return name in self._known_names()
 
     def __repr__(self) -> str:
-        return f"StoredValue({self._short})"
+        return f"StoredValue({self.outline()})"
 
     def _known_names(self) -> tuple[str, ...]:
         if self._names is None:
@@ -85,7 +88,7 @@ class StoredValue(Mapping[str, Value]):
     def _remember(self, value: Mapping[str, Value]) -> None:
         names = tuple(value)
         self._names = _names.setdefault(names, names)  # most records have the same fields
-        self._short = {name: item for name, item in value.items() if _is_short(item)}
+        self._kept = tuple([_kept(name, item) for name, item in value.items()])
 
 
 def whole(value: Mapping[str, Value]) -> dict[str, Value]:
@@ -96,55 +99,58 @@ def whole(value: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def outline(value: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the names of a value's fields with the short strings: what is kept in memory of it."""
+    """Return the names of a value's fields with the strings that are kept in memory of it."""
     if isinstance(value, StoredValue):
         return value.outline()
-    return {name: item if _is_short(item) else None for name, item in value.items()}
+    return {name: _kept(name, item) for name, item in value.items()}
 
 
-def _is_short(item: Value) -> TypeGuard[str]:
-    return isinstance(item, str) and len(item) <= _SHORT
+def _kept(name: str, item: Value) -> str | None:
+    if name not in _KEPT or not isinstance(item, str) or len(item) > _SHORT:
+        return None
+    return sys.intern(item) if name in _ALIKE else item
 
 
-class _Spooled(StoredValue):
-    """A value in a spool: its block, and behind it its JSON, where that was kept."""
+@dataclass(frozen=True, slots=True)
+class _Spooled:
+    """Reads a value in a spool: its block, and behind it its JSON, where that was kept."""
 
-    __slots__ = ("_at", "_size", "_spool", "_text")
+    spool: Spool
+    at: int
+    size: int
+    text_size: int
 
-    def __init__(
-        self, spool: Spool, at: int, size: int, text: int, value: Mapping[str, Value] | None
-    ) -> None:
-        super().__init__(partial(_decoded, spool, at, size), value)
-        self._spool = spool
-        self._at = at
-        self._size = size
-        self._text = text
+    def __call__(self) -> dict[str, Value]:
+        value = decode(self.block())
+        if not isinstance(value, dict):
+            raise TypeError("a record's block holds an object")
+        return value
 
     def block(self) -> bytes:
         """Return the block's bytes."""
-        return self._spool.read(self._at, self._size)
+        return self.spool.read(self.at, self.size)
 
     def text(self) -> bytes:
         """Return the JSON; nothing where it wasn't kept."""
-        return self._spool.read(self._at + self._size, self._text)
-
-
-def _decoded(spool: Spool, at: int, size: int) -> dict[str, Value]:
-    value = decode(spool.read(at, size))
-    if not isinstance(value, dict):
-        raise TypeError("a record's block holds an object")
-    return value
+        return self.spool.read(self.at + self.size, self.text_size)
 
 
 def block_of(value: Mapping[str, Value]) -> bytes:
     """Return the DAG-CBOR of a record's value, as it lies on the disk where it does."""
-    return value.block() if isinstance(value, _Spooled) else encode(whole(value))
+    spooled = _spooled(value)
+    return spooled.block() if spooled else encode(whole(value))
 
 
 def text_of(value: Mapping[str, Value]) -> bytes:
     """Return the JSON of a record's value for the wire, as it lies on the disk where it does."""
-    text = value.text() if isinstance(value, _Spooled) else b""
+    spooled = _spooled(value)
+    text = spooled.text() if spooled else b""
     return text or compact(whole(value))
+
+
+def _spooled(value: Mapping[str, Value]) -> _Spooled | None:
+    read = value.read if isinstance(value, StoredValue) else None
+    return read if isinstance(read, _Spooled) else None
 
 
 class Spool:
@@ -177,7 +183,7 @@ class Spool:
             self._end += len(joined)
         sizes = (len(block) + len(text) for block, _, text in blocks)
         return [  # none of them holds on to its bytes
-            _Spooled(self, at, len(block), len(text), value)
+            StoredValue(_Spooled(self, at, len(block), len(text)), value)
             for at, (block, value, text) in zip(
                 accumulate(sizes, initial=start), blocks, strict=False
             )

@@ -13,8 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple
-from functools import partial
+from dataclasses import astuple, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -55,13 +54,12 @@ class Judgements:
         self._path = state / FILE_NAME
         self._basis = _basis(judge)
         self._rows = self._read({entry.path: entry.cid for entry in published})
-        self._gone = set(self._rows)
+        self._is_good = bool(self._rows)
         self._new: Sequence[Checked] = ()
 
     def find(self, source: Source, context: Context) -> Checked | None:
         """Return what a file was judged to be, if it still has the same bytes, and its blobs."""
-        self._gone.discard(source.key)
-        row = self._rows.get(source.key)
+        row = self._rows.pop(source.key, None)  # what is left in the end is of files that are gone
         if row is None:
             return None
         digest, cid, told = row
@@ -84,28 +82,25 @@ class Judgements:
 
     def keep(self) -> None:
         """Write down what was noted; a disk that is full only makes the next run slower."""
-        if self._rows and not self._new and not self._gone:
+        if self._is_good and not self._new and not self._rows:
             return
         new = (row for file in self._new if (row := _row(file)))  # of 100,000, few are held
         try:
             with writing(self._path), self._writing() as database:
                 database.executemany("INSERT OR REPLACE INTO judged VALUES (?, ?, ?, ?)", new)
-                database.executemany(
-                    "DELETE FROM judged WHERE key = ?", zip(self._gone, strict=True)
-                )
+                gone = zip(self._rows, strict=True)
+                database.executemany("DELETE FROM judged WHERE key = ?", gone)
         except (sqlite3.Error, StateError) as error:
             _log.info("%s: %s", self._path, error)
 
     def _record(self, told: dict[str, Any], cid: str, source: Source, context: Context) -> Record:
         owned = told.get("owned")
         uri = told.get("uri")
-        value = StoredValue(
-            partial(_judged_again, self._judge, source, context, cid), told["outline"]
-        )
+        value = StoredValue(_JudgedAgain(self._judge, source, context, cid), told["outline"])
         record = Record(
             told.get("key", source.key),
             source.key,
-            Nsid(told["collection"]),
+            Nsid(sys.intern(told["collection"])),
             value,
             MARKDOWN_OWNED if owned is None else frozenset(owned),
             tuple(map(_blob, told.get("blobs", ()))),
@@ -135,12 +130,12 @@ class Judgements:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Open the file, emptied where it is of another basis, damaged, or not there."""
-        if not self._rows:
+        if not self._is_good:
             self._path.unlink(missing_ok=True)
         with closing(sqlite3.connect(self._path, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = OFF")
             database.execute("BEGIN IMMEDIATE")
-            if not self._rows:
+            if not self._is_good:
                 for statement in _SCHEMA:
                     database.execute(statement)
                 database.execute("INSERT INTO basis VALUES (?)", (self._basis,))
@@ -148,11 +143,21 @@ class Judgements:
             database.execute("COMMIT")
 
 
-def _judged_again(judge: Judge, source: Source, context: Context, cid: str) -> dict[str, Value]:
-    record = judge.file(source, context).record
-    if record is None or record.cid != cid:
-        raise SourceError(f"{source.path} changed while it was being published", remedy="run again")
-    return whole(record.value)
+@dataclass(frozen=True, slots=True)
+class _JudgedAgain:
+    """Reads a document's value from its file."""
+
+    judge: Judge
+    source: Source
+    context: Context
+    cid: str
+
+    def __call__(self) -> dict[str, Value]:
+        record = self.judge.file(self.source, self.context).record
+        if record is None or record.cid != self.cid:
+            what = f"{self.source.path} changed while it was being published"
+            raise SourceError(what, remedy="run again")
+        return whole(record.value)
 
 
 def _content(path: Path) -> bytes:

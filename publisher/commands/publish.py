@@ -41,13 +41,7 @@ def publish(
     plan; later errors are in the report.
     """
     target = configured(config)
-    before = lock.load(config.root) if config.settings.state == "lock" else Lock()
-    entries = before.entries
-    found = _found(config, entries)
-    judge, moving = _judge(config, options, target, before, found)
-    known = Judgements(judge, config.root / lock.FOLDER_NAME, entries.values())
-    checked = collect(judge, found, progress, known)
-    selected = _selected(config, checked, entries, options.paths)
+    checked, selected, known, moving = _documents(config, options, target, progress)
     if options.dry_run and target.folder is not None and not target.folder.exists():
         return _first_publish(target.name, checked, selected)
     state = config.root / lock.FOLDER_NAME if config.settings.state == "lock" else None
@@ -65,6 +59,22 @@ def publish(
             return report
     finally:
         repo.close()
+
+
+def _documents(
+    config: Config, options: Options, target: Target, progress: Progress
+) -> tuple[list[Checked], frozenset[str], Judgements, Moving | None]:
+    """Return all documents, the paths of those that the run is for, and by what they were judged.
+
+    The lock is read here as it is now; what counts is how it is while the run holds it.
+    """
+    before = lock.load(config.root) if config.settings.state == "lock" else Lock()
+    entries = before.entries
+    found = _found(config, entries)
+    judge, moving = _judge(config, options, target, before, found)
+    known = Judgements(judge, config.root / lock.FOLDER_NAME, entries.values())
+    checked = collect(judge, found, progress, known)
+    return checked, _selected(config, checked, entries, options.paths), known, moving
 
 
 def compare(
