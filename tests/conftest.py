@@ -14,6 +14,7 @@ from keyring.backends import fail, null
 
 from tests import reference_pds
 from tests.file_keyring import FILE_VARIABLE, FileKeyring, LockedKeyring
+from tests.measuring import unmeasured
 from tests.reference_pds import Account, ReferencePds
 
 REFERENCE_VARIABLE = "PUBLISHER_TEST_REFERENCE"
@@ -105,6 +106,13 @@ def account(pds: ReferencePds) -> Account:
     made = pds.new_account()
     pds.reset()
     return made
+
+
+@pytest.fixture(name="unmeasured")
+def without_coverage() -> Iterator[None]:
+    """Let a test that runs the same lines thousands of times run them unmeasured."""
+    with unmeasured():
+        yield
 
 
 @pytest.fixture

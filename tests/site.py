@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,6 +23,7 @@ from publisher.config import Config
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
 from publisher.pulling.wanted import PullOptions
+from tests.forked import run_module
 
 SITE = "https://alice.example"
 
@@ -125,11 +125,6 @@ def actions(report: PublishReport) -> dict[str, str]:
     return {item.path: item.action for item in report.items}
 
 
-def uncovered(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what has programs measure which lines they run: half of their time."""
-    return {k: v for k, v in environment.items() if not k.startswith("COVERAGE_")}
-
-
 def run(
     *arguments: str | Path,
     folder: Path,
@@ -137,14 +132,7 @@ def run(
     stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder, without a terminal."""
-    root = Path(__file__).parents[1]
-    return subprocess.run(
-        [sys.executable, "-m", "publisher", *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(root), **(environment or {})},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+    told = {**os.environ, **(environment or {})}
+    return run_module(
+        "publisher", [*map(str, arguments)], folder=folder, environment=told, stdin=stdin
     )

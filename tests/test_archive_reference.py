@@ -48,7 +48,7 @@ from tests.proof_repos import (
 )
 from tests.reference_pds import FILES, install, node
 
-pytestmark = pytest.mark.xdist_group("reference repos")
+pytestmark = [pytest.mark.xdist_group("reference repos"), pytest.mark.usefixtures("unmeasured")]
 
 OTHER_KEY = "did:key:zQ3shqwJEJyMBsBXCWyCBpUBMqxcon9oHB7mCvx4sSpMdLJwc"
 State = dict[str, int]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests import reference_pds
-from tests.site import uncovered
+from tests.measuring import uncovered
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -16,6 +16,7 @@ from tests.differential.kinds import ours
 from tests.differential.peers import Peers
 from tests.differential.records import Record
 from tests.differential.tree import Lexicons
+from tests.measuring import unmeasured
 
 pytestmark = pytest.mark.xdist_group("differential")
 
@@ -57,7 +58,8 @@ def started() -> Iterator[Peers]:
 @pytest.fixture(scope="module")
 def tallies(started: Peers) -> Mapping[str, Tally]:
     runs = campaign.runs(started)
-    return {name: runs[name](SEED, range(count)) for name, count in CASES.items()}
+    with unmeasured():
+        return {name: runs[name](SEED, range(count)) for name, count in CASES.items()}
 
 
 @pytest.mark.parametrize("name", CASES)

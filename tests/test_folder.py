@@ -24,6 +24,7 @@ from publisher.folder import database as database_module
 from publisher.repo import CreateWrite, DeleteWrite, Snapshot, UpdateWrite, Write
 from publisher.syntax import Nsid, Rkey, tid_value
 from tests.fetched import fetched
+from tests.measuring import uncovered
 from tests.test_folder_tree import make_version_1
 
 NOTE = Nsid("com.example.note")
@@ -365,7 +366,7 @@ def killed_at_every_line(action: str, base: Path) -> list[Path]:
     """Run the action on copies of base/'before', each killed a line later; return the copies."""
     subprocess.run(
         [sys.executable, "-c", KILLER, action, str(base)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        env={**uncovered(os.environ), "PYTHONPATH": str(Path(__file__).parent.parent)},
         check=True,
         timeout=300,
     )
@@ -407,6 +408,7 @@ def base(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_batch_killed_at_any_line_was_applied_wholly_or_not_at_all(
     base: Path, version: int
@@ -434,6 +436,7 @@ def test_a_batch_killed_at_any_line_was_applied_wholly_or_not_at_all(
     assert len(outcomes) > 50
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_an_upload_killed_at_any_line_can_be_done_again(base: Path) -> None:
     folders = killed_at_every_line("upload", base)
     assert len(folders) > 10
@@ -445,6 +448,7 @@ def test_an_upload_killed_at_any_line_can_be_done_again(base: Path) -> None:
         assert fetched(repo, blob_cid(b"new")) == b"new"
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_creation_killed_at_any_line_is_finished_by_the_next(tmp_path: Path) -> None:
     (tmp_path / "before").mkdir()
     folders = killed_at_every_line("create", tmp_path)

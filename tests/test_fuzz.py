@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from publisher.findings import Finding
 from tests.fuzz.campaign import made
 from tests.fuzz.targets import TARGETS, Target, placed, resolves, sound
+from tests.measuring import uncovered
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,6 +22,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
+        env=uncovered(os.environ),
         capture_output=True,
         text=True,
         timeout=120,

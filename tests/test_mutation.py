@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.measuring import uncovered
 from tests.mutation.faults import FAULTS, Fault
 from tests.reference_pds import ENVIRONMENT
-from tests.site import uncovered
 
 ROOT = Path(__file__).resolve().parent.parent
 BESIDE = ("lexicons", "pyproject.toml", "seeds", "tests")

@@ -22,6 +22,8 @@ from pathlib import Path
 import pytest
 
 from tests import reference_pds
+from tests.forked import run_module
+from tests.measuring import uncovered
 from tests.reference_pds import ReferencePds
 from tests.survive.crash import KILLED
 from tests.survive.secrets import tells_no_secret
@@ -83,21 +85,17 @@ def run(world: World, scenario: Scenario, point: int) -> tuple[int, int]:
     around = world.site.root.parent
     told, temporary = around / "points", around / "temporary"
     temporary.mkdir(exist_ok=True)
-    program = [sys.executable, "-m", "tests.survive.crash", str(point), str(told)]
-    done = subprocess.run(
-        [*program, "publish", *ALLOWED, *scenario.arguments],
-        cwd=world.site.root,
-        env={
+    done = run_module(
+        "tests.survive.crash",
+        [str(point), str(told), "publish", *ALLOWED, *scenario.arguments],
+        folder=world.site.root,
+        environment={
             **os.environ,
-            "PYTHONPATH": str(ROOT),
             "FEW": str(scenario.few),
             "TMPDIR": str(temporary),
             "PUBLISHER_APP_PASSWORD": world.account.app_password,
         },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+        fresh=True,
     )
     assert done.returncode in {0, KILLED}, done.stdout + done.stderr
     assert "DEBUG" in done.stderr
@@ -166,7 +164,7 @@ def killed_at_random(pds: ReferencePds, root: Path, after: float) -> bool:
             [sys.executable, "-m", "publisher", "publish", *ALLOWED],
             cwd=world.site.root,
             env={
-                **os.environ,
+                **uncovered(os.environ),
                 "PYTHONPATH": str(ROOT),
                 "TMPDIR": str(root),
                 "PUBLISHER_APP_PASSWORD": world.account.app_password,

@@ -20,6 +20,7 @@ from publisher.pds.reading import MIRROR
 from publisher.repo import DeleteWrite
 from publisher.spool import whole
 from tests.fetched import fetched
+from tests.forked import run_module
 from tests.pds_repo import open_pds_repo
 from tests.reference_pds import ReferencePds
 from tests.site import run
@@ -49,14 +50,12 @@ def publish(world: World, **more: str) -> subprocess.CompletedProcess[str]:
 def on_a_bad_disk(world: World, point: int, fault: str) -> subprocess.CompletedProcess[str]:
     """Publish; the N-th change on the disk fails. With point 0, none; they are counted."""
     told = world.site.root.parent / "points"
-    return subprocess.run(
-        [sys.executable, "-m", "tests.survive.crash", str(point), str(told), "publish", *ALLOWED],
-        cwd=world.site.root,
-        env={**os.environ, **environment(world, FAULT=fault)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    return run_module(
+        "tests.survive.crash",
+        [str(point), str(told), "publish", *ALLOWED],
+        folder=world.site.root,
+        environment={**os.environ, **environment(world, FAULT=fault)},
+        fresh=True,
     )
 
 
