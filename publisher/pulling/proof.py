@@ -105,7 +105,12 @@ def read_record(repo: Repo, collection: Nsid, rkey: Rkey) -> Read | None:
 
     Raises ProofFailed, IdentityError, Repo…. A record that isn't there is none of the items.
     """
-    content = repo.record_proof(collection, rkey)
+    try:
+        content = repo.record_proof(collection, rkey)
+    except RepoRefused as error:
+        if error.name not in _NOT_OFFERED:
+            raise
+        content = None
     if content is None:
         return None
     prove_it = partial(prove_record, content, did=repo.did, collection=collection, rkey=rkey)

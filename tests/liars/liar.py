@@ -68,15 +68,16 @@ class Harmless:
 
 @dataclass(frozen=True, slots=True)
 class OneRecord:
-    """The pull goes well, and brings this record, proven by itself."""
+    """The pull goes well, and brings this record alone, proven by itself or with all others."""
 
     key: str
+    proof: str = "record proof"
 
     def check(self, world: World, outcome: Outcome, before: Mapping[str, bytes]) -> None:
         """Hold it against what came."""
         assert isinstance(outcome, PullReport), outcome
         (one,) = outcome.repos
-        assert (outcome.exit_status, one.proof) == (0, "record proof"), outcome
+        assert (outcome.exit_status, one.proof) == (0, self.proof), outcome
         assert {file.path for file in one.files} == {f"{self.key}.json"}
         assert world.files()[f"{self.key}.json"] == world.truth()[self.key]
 

@@ -263,6 +263,7 @@ PROOFS = (
     served("huge", huge, unavailable("larger than the 16777216 bytes")),
     served("slow", Answer(bytes(99), drip=0.05), unavailable("within|too long"), limits=BRIEF),
     served("promised more", Answer(b"x", headers={"Content-Length": "9"}), unavailable("broke")),
+    served("not offered", refusal(501, "MethodNotImplemented", ""), OneRecord(WANTED, "proven")),
     served("always 500", refusal(500, "Oops"), unavailable("Oops")),
     served("not found", refusal(400, "RecordNotFound"), Refused(RepoRefused, "RecordNotFound")),
     served(
