@@ -140,6 +140,17 @@ def test_a_repo_of_a_later_version_is_refused(folder: Path) -> None:
 # --- writing
 
 
+def test_what_was_read_stays_as_it_was_when_it_is_replaced(repo: FolderRepo) -> None:
+    put(repo, create("a", "before"), create("b", "before"))
+    read = repo.read([NOTE]).records[NOTE]
+
+    put(repo, UpdateWrite(NOTE, Rkey("a"), note("after"), read[Rkey("a")].cid))
+    put(repo, DeleteWrite(NOTE, Rkey("b"), read[Rkey("b")].cid))
+
+    assert [record.value["text"] for record in read.values()] == ["before", "before"]
+    assert texts(repo) == {"a": "after"}
+
+
 def test_each_write_names_the_commit_that_it_follows(repo: FolderRepo) -> None:
     first = repo.head()
     put(repo, create("a"))

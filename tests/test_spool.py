@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.data import Value, compact, encode
+from publisher.data import Value, compact, decode, encode
 from publisher.errors import StateError
 from publisher.spool import Spool, StoredValue, block_of, outline, text_of, whole
 
+SITE = "https://alice.example"
 VALUE: dict[str, Value] = {"title": "On tides", "text": "x" * 1000, "tags": ["sea", None]}
 
 
@@ -38,7 +39,7 @@ def test_a_stored_value_is_what_was_put_in(spool: Spool) -> None:
     assert whole(other) == {"other": 1}
 
 
-def test_short_strings_and_names_are_kept_and_all_else_is_read_anew() -> None:
+def test_names_and_short_strings_are_kept_and_all_else_is_read_anew() -> None:
     readings = []
 
     def load() -> dict[str, Value]:
@@ -65,6 +66,18 @@ def test_the_block_itself_is_not_kept_in_memory(spool: Spool) -> None:
 
 def test_an_outline_has_the_names_and_the_short_strings() -> None:
     assert outline(VALUE) == {"title": "On tides", "text": None, "tags": None}
+
+
+def test_only_what_a_record_is_recognised_by_is_kept() -> None:
+    title, other = "t" * 200, "t" * 201
+    kept = outline({"title": title, "description": "short", "path": other, "site": SITE})
+    assert kept == {"title": title, "description": None, "path": None, "site": SITE}
+
+
+def test_of_equal_sites_only_one_is_kept(spool: Spool) -> None:
+    blocks = [encode({"site": SITE, "title": str(number)}) for number in range(2)]
+    one, other = [spool.put(block, decode(block)) for block in blocks]
+    assert one["site"] is other["site"]
 
 
 def test_a_disk_without_room_is_an_error_with_a_remedy(
