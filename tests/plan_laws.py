@@ -200,6 +200,20 @@ def _what_is_done_is_as_wanted(before: World, step: Step, done: Ran, after: Worl
     return ", ".join(wrong)
 
 
+def _what_is_the_same_is_no_question(before: World, step: Step, done: Ran, after: World) -> str:
+    """A known record that is one document to the letter is that one's, by whatever names."""
+    actions, seen = _of_documents(done), dict(before.publishers[step.at].seen)
+    wrong = []
+    for doc in before.files:
+        same = [rkey for rkey, cid in before.repo if _is_same(doc, cid)]
+        twins = [other for other in before.files if other[2:] == doc[2:]]
+        if len(same) == len(twins) == 1 and same[0] in seen:
+            action = actions[doc.name]
+            if not isinstance(action, Unchanged) or action.rkey != same[0]:
+                wrong.append(f"{same[0]} is {doc.name}")
+    return ", ".join(wrong)
+
+
 def _no_path_has_two_records(before: World, step: Step, done: Ran, after: World) -> str:
     """Where nothing needs a person, no path of a document has two records."""
     actions = _of_documents(done).values()
@@ -230,6 +244,7 @@ LAWS: tuple[Law, ...] = (
     _nothing_is_left_behind,
     _what_is_gone_is_told,
     _what_is_done_is_as_wanted,
+    _what_is_the_same_is_no_question,
     _no_path_has_two_records,
     _the_next_run_writes_nothing,
 )

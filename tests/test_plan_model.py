@@ -106,10 +106,8 @@ FAULTS = {
     "nothing is written down": Fault(plan_world, "intents", lambda *_: [], "is an orphan"),
     "the lock is lost": Fault(plan_world, "lines_after", lambda *_: ({}, []), "is an orphan"),
     "bases agree with all": Fault(LockEntry, "agrees", lambda *_: True, "is overwritten"),
-    "nothing moves": Fault(Renames, "moved", finds_nothing, "keeps its record"),
-    "nothing is exchanged": Fault(
-        Renames, "exchanged", lambda *_: ([], []), "keeps its record|is deleted"
-    ),
+    "nothing moves": Fault(Renames, "moved", finds_nothing, "to the letter"),
+    "nothing is exchanged": Fault(Renames, "exchanged", lambda *_: ([], []), "to the letter"),
     "nothing is a candidate": Fault(Matching, "_candidates", finds_nothing, "keeps its record"),
     "nothing reminds": Fault(Unclaimed, "reminding", lambda *_: set(), "keeps its record"),
     "orphans go unasked": Fault(
