@@ -238,3 +238,15 @@ def test_a_changed_record_that_was_written_down_for_the_document_comes_before_a_
     actions = plan(DID, [make("y.md", title="edited")], there, state)
 
     assert told(actions) == [(Adopt, "y.md", AT_Y), (Orphan, f"y.md ({AT_X})", AT_X)]
+
+
+def test_a_record_at_a_derived_key_is_left_for_the_document_that_it_is() -> None:
+    state = State({"x.md": locked(named(A, "x.md"), Y_DERIVED)})
+
+    actions = plan(DID, [A, Y], remote(at(Y_DERIVED, A.value)), state)
+
+    assert told(actions) == [
+        (Unchanged, "a.md", Y_DERIVED),
+        (Create, "y.md", derived_rkey(Y, DID, 1)),
+        (Forget, "x.md", Y_DERIVED),
+    ]

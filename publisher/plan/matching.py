@@ -227,7 +227,12 @@ class Matching:
         self._claim_derived(pair for pair in found if _is_sure(*pair))
         doubted = [pair for pair in found if not _is_sure(*pair)]
         self._claim_derived(self._likely(doubted, names))
-        strange = [(record, theirs) for record, theirs in doubted if not is_alike(record, theirs)]
+        index = by_trait(self._open()) if doubted else {}
+        strange = [
+            (record, theirs)
+            for record, theirs in doubted
+            if not is_alike(record, theirs) and not is_rather(theirs, record, index)
+        ]
         reminded = self.unclaimed.reminding([record for record, _ in strange])
         self._claim_derived(
             (record, theirs)
