@@ -63,9 +63,13 @@ class Walk:
         return path[::-1]
 
 
-def walked(depth: int) -> Walk:
+NEW = World()
+PUBLISHED = take(NEW, Step("run"))
+
+
+def walked(depth: int, start: World = NEW) -> Walk:
     """Walk so many steps deep. Raises Broken."""
-    walk = Walk(World())
+    walk = Walk(start)
     for _ in range(depth):
         walk.deeper()
     return walk
@@ -85,12 +89,13 @@ def test_no_run_breaks_a_law_whatever_came_before() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A function that is broken on purpose, and words of the law that it breaks."""
+    """A function that is broken on purpose, words of the law that it breaks, and from where."""
 
     owner: object
     name: str
     broken: object
     law: str
+    start: World = NEW
 
 
 def finds_nothing(*_: object) -> Iterator[object]:
@@ -109,7 +114,9 @@ FAULTS = {
     "nothing moves": Fault(Renames, "moved", finds_nothing, "to the letter"),
     "nothing is exchanged": Fault(Renames, "exchanged", lambda *_: ([], []), "to the letter"),
     "nothing is a candidate": Fault(Matching, "_candidates", finds_nothing, "keeps its record"),
-    "nothing reminds": Fault(Unclaimed, "reminding", lambda *_: set(), "keeps its record"),
+    "nothing reminds": Fault(
+        Unclaimed, "reminding", lambda *_: set(), "keeps its record", PUBLISHED
+    ),
     "orphans go unasked": Fault(
         plan_world, "Wishes", lambda **_: Wishes(prune=True), "without --prune"
     ),
@@ -123,7 +130,7 @@ def test_the_walk_sees_a_planner_that_breaks_a_law(
     monkeypatch.setattr(fault.owner, fault.name, fault.broken)
 
     with pytest.raises(Broken, match=fault.law) as seen:
-        walked(DEPTH)
+        walked(DEPTH, fault.start)
 
     assert len(str(seen.value).splitlines()) in range(2, DEPTH + 2)  # the law, then the steps
 
