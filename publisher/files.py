@@ -69,9 +69,9 @@ def _replacing(path: Path, *, durable: bool) -> Iterator[FileIO]:
             raise
 
 
-def open_new(path: Path) -> FileIO:
+def open_new(path: Path | str) -> FileIO:
     """Begin a file where nothing is, not even a link. Raises FileExistsError, OSError."""
-    return path.open("xb", buffering=0)
+    return FileIO(path, "xb")
 
 
 def write_whole(file: IO[bytes], content: bytes) -> None:
