@@ -115,6 +115,13 @@ def without_coverage() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def properties_unmeasured(request: pytest.FixtureRequest) -> None:
+    """Properties are such tests: what they hold for any value, examples run beside them."""
+    if getattr(request.function, "is_hypothesis_test", False):
+        request.getfixturevalue("unmeasured")
+
+
 @pytest.fixture
 def reference() -> Path:
     """The folder of published lexicons and other material to compare with."""

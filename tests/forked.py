@@ -25,6 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
+from tests.measuring import stop_measuring
 from tests.reference_pds import ENVIRONMENT
 
 ROOT: Final = Path(__file__).parents[1]
@@ -156,8 +157,11 @@ def _become(question: dict[str, Any], streams: Sequence[int]) -> None:
         os.close(stream)
     os.chdir(question["folder"])
     sys.path[:] = [question["folder"], *(each for each in sys.path if each != str(ROOT)), str(ROOT)]
+    if "COVERAGE_PROCESS_CONFIG" not in question["environment"]:
+        stop_measuring()
     os.environ.clear()
     os.environ.update(question["environment"])
+    tempfile.tempdir = None
     if question["fresh"]:
         for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
             del sys.modules[name]

@@ -85,6 +85,7 @@ def test_what_changes_nothing_adds_and_removes_no_node(
     assert (edited.added, edited.removed) == ({}, set())
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", sorted(POOLS))
 def test_a_tree_stays_the_right_one_through_a_thousand_edits(name: str) -> None:
     draw = random.Random(name)  # noqa: S311  # the same edits in every run

@@ -51,6 +51,7 @@ def test_a_node_is_written_as_dag_cbor_writes_it_and_read_back(node: Node) -> No
     assert read_node(CID, block) == node
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("count", [23, 24, 255, 256, 65_535, 65_536])
 def test_nodes_of_many_entries_are_written_and_read_too(count: int) -> None:
     entries = [(b"%06d" % number, CID) for number in range(count)]
@@ -109,6 +110,7 @@ def test_a_block_with_any_change_is_read_as_the_general_decoder_reads_it(
     assert parsed(changed) == strictly(changed)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_node_with_any_byte_replaced_by_any_other_is_read_as_the_general_decoder_reads_it() -> (
     None
 ):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.forked import run_module
 from tests.measuring import uncovered
 from tests.mutation.faults import FAULTS, Fault
 from tests.reference_pds import ENVIRONMENT
@@ -27,9 +27,8 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("tests", sorted({fault.tests for fault in FAULTS}))
-def test_without_a_fault_the_tests_pass(tests: str, copy: Path) -> None:
-    ended = run(copy, tests)
+def test_without_a_fault_the_tests_pass(copy: Path) -> None:
+    ended = run(copy, *sorted({fault.test for fault in FAULTS}))
     assert ended.returncode == 0, ended.stdout
 
 
@@ -39,19 +38,21 @@ def test_the_tests_see_a_fault(fault: Fault, copy: Path) -> None:
     text = changed.read_text("utf-8")
     assert text.count(fault.before) == 1
     changed.write_text(text.replace(fault.before, fault.after), "utf-8")
-    ended = run(copy, fault.tests)
+    ended = run(copy, fault.test)
     assert ended.returncode == FOUND, ended.stdout
 
 
-def run(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
-    """Run a test module on the package in a folder, until the first test that fails."""
-    options = ["-n", "0", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+def run(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """Run tests on the package in a folder, until the first that fails."""
+    options = ["-n", "0", "-x", "-q", "--tb=no", "--assert=plain", "-p", "no:cacheprovider"]
     options += ["--basetemp", str(folder / "temporary")]
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, tests],
-        cwd=folder,
-        env={**uncovered(ENVIRONMENT), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")},
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_module(
+        "pytest",
+        [*options, *tests],
+        folder=folder,
+        environment={
+            **uncovered(ENVIRONMENT),
+            "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
+        },
+        fresh=True,
     )

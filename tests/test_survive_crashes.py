@@ -90,7 +90,7 @@ def run(world: World, scenario: Scenario, point: int) -> tuple[int, int]:
         [str(point), str(told), "publish", *ALLOWED, *scenario.arguments],
         folder=world.site.root,
         environment={
-            **os.environ,
+            **uncovered(os.environ),
             "FEW": str(scenario.few),
             "TMPDIR": str(temporary),
             "PUBLISHER_APP_PASSWORD": world.account.app_password,

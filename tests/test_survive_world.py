@@ -21,6 +21,7 @@ from publisher.repo import DeleteWrite
 from publisher.spool import whole
 from tests.fetched import fetched
 from tests.forked import run_module
+from tests.measuring import uncovered
 from tests.pds_repo import open_pds_repo
 from tests.reference_pds import ReferencePds
 from tests.site import run
@@ -54,7 +55,7 @@ def on_a_bad_disk(world: World, point: int, fault: str) -> subprocess.CompletedP
         "tests.survive.crash",
         [str(point), str(told), "publish", *ALLOWED],
         folder=world.site.root,
-        environment={**os.environ, **environment(world, FAULT=fault)},
+        environment={**uncovered(os.environ), **environment(world, FAULT=fault)},
         fresh=True,
     )
 
