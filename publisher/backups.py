@@ -19,7 +19,7 @@ from pydantic import BaseModel, StrictStr, ValidationError
 
 from publisher.data import RAW, Cid, DataError, Value, blob_cid, from_plain, record_cid, to_plain
 from publisher.errors import StateError
-from publisher.files import digest_of, replacing, writing
+from publisher.files import digest_of, replacing, write_whole, writing
 from publisher.spool import StoredValue
 from publisher.syntax import AtUri, Did, InvalidSyntax, Nsid, Rkey, parse_did
 
@@ -89,11 +89,10 @@ class Backups:
 
     def keep(self, items: Iterable[Kept]) -> None:
         """Keep records; they are on the disk when this returns. Raises StateError."""
-        lines = b"".join(map(_text, items))
         with writing(self._file):
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._file.open("ab", buffering=0) as file:
-                _append(file, lines)
+                _append(file, map(_text, items))
 
     def has_blob(self, cid: str) -> bool:
         """Tell whether a blob is kept already, and whole."""
@@ -209,12 +208,12 @@ def _text(item: Kept) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _append(file: IO[bytes], lines: bytes) -> None:
-    """Append and wait for the disk; what couldn't be written whole leaves no torn line behind."""
-    end, left = file.tell(), memoryview(lines)
+def _append(file: IO[bytes], lines: Iterable[bytes]) -> None:
+    """Append and wait for the disk; what couldn't be written whole leaves no line behind."""
+    end = file.tell()
     try:
-        while left:
-            left = left[file.write(left) :]
+        for line in lines:
+            write_whole(file, line)
         os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from itertools import islice
 
 from publisher.apply.blobs import Blobs
 from publisher.apply.outcome import Outcome, key_of
@@ -27,6 +26,9 @@ AHEAD = 1
 
 WRITTEN_AHEAD = 1_000
 """Steps that are written down with one fsync; the disk makes each wait for others' writes."""
+
+HELD_AHEAD = 32 << 20
+"""Bytes of records that these steps may hold in memory: large ones are written down in fewer."""
 
 Keep = Callable[[Sequence[Pending], Sequence[LockEntry]], None]
 """Puts on the disk what is about to be replaced, deleted and sent; before it is sent."""
@@ -148,8 +150,7 @@ class Applier:
 
     def _written_ahead(self, actions: Iterable[Pending]) -> Iterator[_Step]:
         """Yield the steps, each when it is on the disk; many at a time, since the disk is slow."""
-        left = iter(actions)
-        while steps := [_step(action) for action in islice(left, WRITTEN_AHEAD)]:
+        for steps in _together(actions):
             self._keep([s.action for s in steps], [s.entry for s in steps if s.entry])
             yield from steps
 
@@ -253,6 +254,20 @@ def _apart(actions: Iterable[Pending]) -> Iterator[Sequence[Pending]]:
         replaced |= old
     if run:
         yield run
+
+
+def _together(actions: Iterable[Pending]) -> Iterator[list[_Step]]:
+    """Yield steps that are written down together; an update's value is made for its step."""
+    steps: list[_Step] = []
+    held = 0
+    for action in actions:
+        steps.append(_step(action))
+        held += action.record.size if isinstance(action, Update) else 0
+        if len(steps) >= WRITTEN_AHEAD or held >= HELD_AHEAD:
+            yield steps
+            steps, held = [], 0
+    if steps:
+        yield steps
 
 
 def _step(action: Pending) -> _Step:
