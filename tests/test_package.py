@@ -49,9 +49,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `publisher` command in an environment that holds the wheel and what it requires."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(folder)
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"))
     # Compiling all of it is most of the time, and little of it is imported.
-    install = [*pip, "install", "--no-compile"]
+    install = (*pip, "install", "--no-compile")
     constraints = ROOT / "constraints.txt"
     # With the caches and the settings of whoever runs the tests.
     succeed(*install, "--constraint", constraints, wheel, cwd=folder, env=ENVIRONMENT)
