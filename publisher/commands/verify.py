@@ -79,10 +79,9 @@ def _judge(config: Config) -> Judge:
 def _report(repo: Repo, found: Read, judge: Judge, progress: Progress) -> VerifyReport:
     counts: Counter[str] = Counter()
     items: list[Checked] = []
-    for checked in _judged(Path(repo.name), found, judge, progress):
-        counts[checked.status] += 1
-        if checked.findings:
-            items.append(checked)
+    for statuses, told in _judged(Path(repo.name), found, judge, progress):
+        counts += statuses
+        items += told
     collections = Counter(key.partition("/")[0] for key in found.items)
     return VerifyReport(
         repo.name,
@@ -96,28 +95,36 @@ def _report(repo: Repo, found: Read, judge: Judge, progress: Progress) -> Verify
     )
 
 
-def _judged(name: Path, found: Read, judge: Judge, progress: Progress) -> Iterator[Checked]:
+def _judged(
+    name: Path, found: Read, judge: Judge, progress: Progress
+) -> Iterator[tuple[Counter[str], list[Checked]]]:
+    """Yield how many records have each status, and those with findings, piece by piece."""
     keys = [key for key in found.items if key.startswith(VALIDATED)]
     progress.stage("validating", len(keys))
+    blocks = ([(key, found.block(key)) for key in piece] for piece in pieces(keys, _PIECE))
+    parts: Iterator[tuple[Counter[str], list[Checked]]]
     if len(keys) <= _ALONE:
-        parts: Iterator[list[Checked]] = (
-            [judge.block(name, key, found.block(key))] for key in keys
-        )
+        parts = map(partial(_judge_blocks, judge, name), blocks)
     else:
         from publisher.commands.collect import set_judge
 
-        parts = spread(
-            partial(_judge_blocks, name),
-            ([(key, found.block(key)) for key in piece] for piece in pieces(keys, _PIECE)),
-            progress,
-            begin=partial(set_judge, judge),
-        )
+        begin = partial(set_judge, judge)
+        parts = spread(partial(_judge_there, name), blocks, progress, begin=begin)
     for part in parts:
-        yield from part
-        progress.advance(len(part))
+        yield part
+        progress.advance(part[0].total())
 
 
-def _judge_blocks(name: Path, blocks: Sequence[tuple[str, bytes]]) -> list[Checked]:
+def _judge_there(
+    name: Path, blocks: Sequence[tuple[str, bytes]]
+) -> tuple[Counter[str], list[Checked]]:
     from publisher.commands.collect import the_judge
 
-    return [the_judge().block(name, key, block) for key, block in blocks]
+    return _judge_blocks(the_judge(), name, blocks)
+
+
+def _judge_blocks(
+    judge: Judge, name: Path, blocks: Sequence[tuple[str, bytes]]
+) -> tuple[Counter[str], list[Checked]]:
+    checked = [judge.block(name, key, block) for key, block in blocks]
+    return Counter(each.status for each in checked), [each for each in checked if each.findings]
