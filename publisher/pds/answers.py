@@ -58,7 +58,7 @@ class Answers(httpx.BaseTransport):
                 self._heard(request.url.path, answer.status_code, answer.headers)
                 if not answer.is_success:
                     raise self._refusal(answer)
-                for part in answer.iter_raw():  # the transport takes none that is encoded
+                for part in answer.iter_bytes():
                     write(part)
             finally:
                 answer.close()
