@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from publisher.archive import ArchiveError, parse_commit
-from publisher.data import DAG_CBOR, Cid, InvalidCbor, InvalidCid, decode
+from publisher.data import DAG_CBOR, Cid, InvalidCbor, InvalidCid, Value, decode
 from publisher.errors import RepoUnavailable
 from publisher.repo import Commit, RemoteRecord
 from publisher.spool import Spool
@@ -20,6 +20,8 @@ from publisher.syntax import Did, Nsid, Rkey, tid, tid_value
 
 DATABASE = "repo.sqlite"
 _PATIENCE = 10.0  # seconds to wait for another process's write
+_TOGETHER = 1 << 18  # bytes of values that go to a spool at once
+_CACHE = 65_536  # KiB of pages that a writer holds
 VERSION = 2
 READABLE = (1, VERSION)
 _NODE_TABLE = "CREATE TABLE node (cid BLOB PRIMARY KEY, block BLOB NOT NULL) WITHOUT ROWID"
@@ -49,6 +51,9 @@ _FAULTS = {
 }
 
 
+_Found: TypeAlias = tuple[Rkey, Cid, bytes, dict[str, Value]]
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The signed commit as it is stored."""
@@ -71,6 +76,9 @@ def transaction(
     uri = f"{(path / DATABASE).absolute().as_uri()}?mode={mode}"
     try:
         with closing(_connect(uri)) as database:
+            if kind == "IMMEDIATE":
+                # with less, a commit in a large repo writes its journal in many pieces
+                database.execute(f"PRAGMA cache_size = -{_CACHE}")
             database.execute(f"BEGIN {kind}")
             yield database
             database.execute("COMMIT")
@@ -90,8 +98,6 @@ def _connect(uri: str) -> sqlite3.Connection:
     # dropped blobs are then deleted, can't be undone by a power failure
     try:
         database.execute("PRAGMA synchronous = EXTRA")
-        # 64 MB: with less, a commit in a large repo writes its journal in many pieces
-        database.execute("PRAGMA cache_size = -65536")
     except sqlite3.Error:
         database.close()
         raise
@@ -170,25 +176,42 @@ def read_records(
     SQLite takes the tree's items from an index, which in a damaged file may differ from the table.
     The values go to the spool: the table may have others when somebody looks at them.
     """
-    prefix = f"{collection}/"
-    wanted = ((path.removeprefix(prefix), cid) for path, cid in tree if path.startswith(prefix))
-    query = "SELECT rkey, block FROM record WHERE collection = ? ORDER BY rkey"
-    rows = database.execute(query, (collection,))
     records: dict[Rkey, RemoteRecord] = {}
-    for item, row in zip_longest(wanted, rows):
-        if item is None or row is None or item[0] != row[0]:
-            raise ArchiveError(f"the records of {collection} aren't those of the tree")
-        rkey = Rkey(item[0])
-        records[rkey] = _record(collection, rkey, item[1], row[1], spool)
+    for some in _together(_values(database, collection, tree)):
+        stored = spool.put_all([(block, value, b"") for *_, block, value in some])
+        for (rkey, cid, *_), value in zip(some, stored, strict=True):
+            records[rkey] = RemoteRecord(collection, rkey, str(cid), value)
     return records
 
 
-def _record(collection: Nsid, rkey: Rkey, cid: Cid, block: object, spool: Spool) -> RemoteRecord:
-    content = hashed(cid, block, f"{collection}/{rkey}")
-    value = decode(content)
-    if not isinstance(value, dict):
-        raise ArchiveError(f"{collection}/{rkey} is no object")
-    return RemoteRecord(collection, rkey, str(cid), spool.put(content, value))
+def _together(found: Iterable[_Found]) -> Iterator[list[_Found]]:
+    some: list[_Found] = []
+    size = 0
+    for each in found:
+        some.append(each)
+        size += len(each[2])
+        if size >= _TOGETHER:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
+
+
+def _values(
+    database: sqlite3.Connection, collection: Nsid, tree: Iterable[tuple[str, Cid]]
+) -> Iterator[_Found]:
+    prefix = f"{collection}/"
+    wanted = ((path.removeprefix(prefix), cid) for path, cid in tree if path.startswith(prefix))
+    query = "SELECT rkey, block FROM record WHERE collection = ? ORDER BY rkey"
+    for item, row in zip_longest(wanted, database.execute(query, (collection,))):
+        if item is None or row is None or item[0] != row[0]:
+            raise ArchiveError(f"the records of {collection} aren't those of the tree")
+        rkey, cid = item
+        block = hashed(cid, row[1], f"{prefix}{rkey}")
+        value = decode(block)
+        if not isinstance(value, dict):
+            raise ArchiveError(f"{prefix}{rkey} is no object")
+        yield Rkey(rkey), cid, block, value
 
 
 def next_rev(previous: str, now: int, did: Did) -> str:

@@ -11,6 +11,7 @@ from publisher.repo import Commit, RemoteRecord, Snapshot
 from publisher.syntax import Nsid, Rkey
 
 _TOGETHER: Final = 500  # blocks that are written to the mirror at once
+_BYTES: Final = 4 << 20  # that these have at most, but for the last
 
 
 class Gathering:
@@ -22,6 +23,7 @@ class Gathering:
         self._mirror = mirror
         self._records: dict[Nsid, dict[Rkey, RemoteRecord]] = {name: {} for name in collections}
         self._blocks: list[tuple[str, bytes]] = []
+        self._size = 0
 
     def take(self, place: Place, cid: Cid, block: bytes) -> None:
         """Take a record's block, which was hashed; what is no record is named."""
@@ -40,7 +42,8 @@ class Gathering:
         self.entries[place] = Entry(cid)
         self.bytes += len(block)
         self._blocks.append((cid, block))
-        if len(self._blocks) >= _TOGETHER:
+        self._size += len(block)
+        if len(self._blocks) >= _TOGETHER or self._size >= _BYTES:
             self.flush()
         collection, rkey = place
         record = RemoteRecord(collection, rkey, cid, self._mirror.stored(cid, value))
@@ -54,6 +57,7 @@ class Gathering:
         """Write what is left to the mirror."""
         self._mirror.keep(self._blocks)
         self._blocks.clear()
+        self._size = 0
 
     def finish(self, commit: Commit, edges: Mapping[Cid, bytes]) -> Snapshot:
         """Return what was read, all of it at this commit; the mirror holds just that now."""
