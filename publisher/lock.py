@@ -69,16 +69,22 @@ def load(root: Path) -> Lock:
     """Read `publisher.lock`; one that isn't there is empty. Raises StateError with the line."""
     path = root / FILE_NAME
     try:
-        lines = path.read_text("utf-8").removesuffix("\n").split("\n")
+        with path.open(encoding="utf-8") as file:
+            return _loaded(file, path)
     except FileNotFoundError:
         return Lock()
     except (OSError, UnicodeDecodeError) as error:
         raise StateError(f"{path}: {error}", remedy="make it readable, or restore it") from error
-    if lines == [""]:
+
+
+def _loaded(file: Iterable[str], path: Path) -> Lock:
+    lines = (line.removesuffix("\n") for line in file)
+    first, second = next(lines, ""), next(lines, None)
+    if not first and second is None:
         return Lock()
-    head = _head(lines[0], path)
+    head = _head(first, path)
     entries: dict[str, LockEntry] = {}
-    for number, text in enumerate(lines[1:], 2):
+    for number, text in enumerate(lines if second is None else chain([second], lines), 2):
         entry = _entry(_parsed(_Line, text, path, number))
         if entry.key in entries:
             raise StateError(
