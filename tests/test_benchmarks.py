@@ -65,4 +65,4 @@ def test_a_pull_stands_beside_the_bare_download_and_the_reference_verifier() -> 
         < figures["publisher pull, proven, to files"][0]
     )
     assert figures["@atproto/repo: verifyRepo of the CAR"][0] > 0
-    assert len(figures) == 10
+    assert len(figures) == 11
