@@ -43,6 +43,8 @@ GIGABYTE = 1 << 30
 SETTINGS = config.Config(Path(), None, config.Settings())
 context = functools.cache(httpx.create_ssl_context)
 
+pytestmark = pytest.mark.usefixtures("unmeasured")  # some hundred times the same lines
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:

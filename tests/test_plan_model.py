@@ -28,6 +28,8 @@ from tests.plan_world import APART, Broken, Step, World, forget, steps, take
 
 DEPTH = 4
 
+pytestmark = pytest.mark.usefixtures("unmeasured")  # the same lines, some ten thousand times
+
 
 class Walk:
     """Breadth-first from a world; each world is looked at once, by its shortest path."""
