@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
 
-import httpx
 import pytest
 
 from publisher import config, identity, transport
@@ -41,7 +40,6 @@ LIARS = (*CARS, *PROOFS, *BLOBS, *RECORDS, *NAMES, *IDENTITIES, *LISTINGS, *WORD
 TOLD = [(liar, when) for liar in LIARS for when in liar.when]
 GIGABYTE = 1 << 30
 SETTINGS = config.Config(Path(), None, config.Settings())
-context = functools.cache(httpx.create_ssl_context)
 
 pytestmark = pytest.mark.usefixtures("unmeasured")  # some hundred times the same lines
 
@@ -52,7 +50,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         resolve = functools.partial(identity.resolve, lookup_txt=made.lookup)
         monkeypatch.setattr(identity, "resolve", resolve)
         monkeypatch.setattr(transport, "transport_for", lambda *_, **__: Bridge(made))
-        monkeypatch.setattr(httpx, "create_ssl_context", context)  # 40 ms each
         monkeypatch.setattr("publisher.pds.xrpc.sleep", lambda _: None)
         monkeypatch.chdir(made.outside)
         yield made
