@@ -245,7 +245,11 @@ def command(site: Site, *arguments: str) -> float:
 
 
 def measured(arguments: Sequence[str | Path]) -> tuple[float, str]:
-    """Run Python; return the seconds of the whole program, and what it printed."""
+    """Run Python; return the seconds of the whole program, and what it printed.
+
+    What programs before it wrote is on the disk by then: nobody waits for the files of another.
+    """
+    os.sync()
     start = time.perf_counter()
     printed = run([sys.executable, *arguments], HERE, {})
     return time.perf_counter() - start, printed
