@@ -65,6 +65,36 @@ def test_a_signed_tree_that_its_keys_would_not_make_is_refused(
         proven(tree(*nodes))
 
 
+# --- parts of an older tree that the owner's own hand put where they can't be
+
+LAYER_4 = "app.bsky.feed.post/454397e440ec"
+PART = cid_of(encode(node(make_entry("a.b.c/a"), make_entry("z", 6))))
+FIRST = cid_of(encode(LOW))
+
+
+@pytest.mark.parametrize(
+    ("reason", "older", "top"),
+    [
+        ("of the tree is missing", ["a"], node(make_entry(LAYER_4), left=FIRST)),
+        ("a.b.c/a' is out of order", ["a"], node(make_entry("a.b.c/k", right=FIRST))),
+        ("a.b.c/a' is out of order", ["a"], node(make_entry("a.b.c/k", right=FIRST), left=FIRST)),
+        ("a.b.c/k' is out of order", ["a", "z"], node(make_entry("a.b.c/k"), left=PART)),
+    ],
+    ids=["in another layer", "behind a later key", "twice", "around a key"],
+)
+def test_a_part_of_the_older_tree_is_taken_in_its_place_alone(
+    reason: str, older: list[str], top: Value
+) -> None:
+    with pytest.raises(ArchiveError, match=reason):
+        proven(tree(top), old=items_of({f"a.b.c/{name}": 1 for name in older}))
+
+
+def test_in_its_place_a_part_of_the_older_tree_is_taken() -> None:
+    found = proven(tree(MIDDLE), old=items_of({"a.b.c/a": 1}))
+
+    assert dict(found.items) == {"a.b.c/a": LINK, "a.b.c/k": LINK}
+
+
 # --- the second guard: what is built again from the keys, in their order, is another tree
 
 
