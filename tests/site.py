@@ -112,6 +112,15 @@ def make_site(root: Path, **settings: str) -> Site:
     return site
 
 
+def make_published(root: Path) -> Site:
+    """Return a site of one document with a cover, published."""
+    made = make_site(root)
+    made.picture("sea.png")
+    made.write("a.md", cover="sea.png")
+    made.publish()
+    return made
+
+
 def picture(colour: int = 0, size: int = 40) -> bytes:
     """Return the bytes of a small PNG."""
     buffer = BytesIO()

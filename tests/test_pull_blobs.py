@@ -26,16 +26,12 @@ from publisher.syntax import Nsid, Rkey
 from publisher.transport import transport_for
 from tests.local_server import Answer, serve
 from tests.repo_server import ALICE
-from tests.site import Site, make_site, picture
+from tests.site import Site, make_published, picture
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    made = make_site(tmp_path / "site")
-    made.picture("sea.png")
-    made.write("a.md", cover="sea.png")
-    made.publish()
-    return made
+    return make_published(tmp_path / "site")
 
 
 @pytest.fixture

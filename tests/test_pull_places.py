@@ -12,16 +12,12 @@ from pathlib import Path
 import pytest
 
 from publisher.errors import StateError
-from tests.site import Site, make_site
+from tests.site import Site, make_published
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    made = make_site(tmp_path / "site")
-    made.picture("sea.png")
-    made.write("a.md", cover="sea.png")
-    made.publish()
-    return made
+    return make_published(tmp_path / "site")
 
 
 @pytest.fixture
