@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpcore
 import httpx
 import pytest
 
@@ -66,11 +65,11 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Refuse every connection; return the list of those to come."""
     tried: list[str] = []
 
-    def refuse(_: object, host: str, *__: object) -> httpcore.NetworkStream:
-        tried.append(host)
-        raise httpcore.ConnectError("refused")
+    def refuse(_: socket.socket, address: tuple[str, int]) -> None:
+        tried.append(address[0])
+        raise ConnectionRefusedError
 
-    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
     return tried
 
 

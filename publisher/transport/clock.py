@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-
-import httpcore
+from http.client import HTTPException
+from typing import Final
 
 from publisher.errors import PublisherError
 
-TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 30.0, "pool": 60.0}
+SILENCE: Final = 30.0
+"""Seconds that a server may take for the next byte, in or out."""
 
 _deadline: ContextVar[float] = ContextVar("deadline")
 
@@ -53,41 +54,30 @@ class Clock:
         token = _deadline.set(self.ends)
         try:
             yield
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise self._broken(error) from error
-        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
-            # Their texts quote headers, a token among them: neither text nor chain is kept.
-            raise self._garbled(error) from None
+        except HTTPException:
+            # Its text quotes the answer: neither text nor chain is kept.
+            reason = "broke off its answer, or answered no HTTP"
+            raise TransportError(self.host, reason, transient=True) from None
+        except TimeoutError as error:
+            raise TransportError(self.host, self._late(), transient=True) from error
+        except OSError as error:
+            reason = f"the connection broke ({error})"
+            raise TransportError(self.host, reason, transient=True) from error
         finally:
             _deadline.reset(token)
-
-    def _broken(self, error: Exception) -> TransportError:
-        unsent = isinstance(
-            error, (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
-        )
-        if isinstance(error, httpcore.TimeoutException):
-            reason = "the connection took too long" if unsent else self._late()
-        else:
-            verb = "can't be reached" if unsent else "the connection broke"
-            reason = f"{verb} ({error})" if str(error) else verb
-        return TransportError(self.host, reason, transient=True, unsent=unsent)
 
     def _late(self) -> str:
         if time.monotonic() >= self.ends:
             return f"no whole answer within {self.seconds:g} seconds"
-        return f"nothing came for {TIMEOUTS['read']:g} seconds"
-
-    def _garbled(self, error: Exception) -> TransportError:
-        if isinstance(error, httpcore.RemoteProtocolError):
-            return TransportError(
-                self.host, "broke off its answer, or answered no HTTP", transient=True
-            )
-        return TransportError(self.host, "the request is no valid HTTP", unsent=True)
+        return f"nothing came for {SILENCE:g} seconds"
 
 
-def left(timeout: float | None) -> float:
-    """Return the seconds that a socket call may take: `timeout`, or less near the deadline."""
+def left(timeout: float = SILENCE) -> float:
+    """Return the seconds that a socket call may take: `timeout`, or less near the deadline.
+
+    Raises TimeoutError after it.
+    """
     rest = _deadline.get() - time.monotonic()
     if rest <= 0:
-        raise httpcore.ReadTimeout("deadline")
-    return rest if timeout is None else min(timeout, rest)
+        raise TimeoutError("deadline")
+    return min(timeout, rest)

@@ -3,91 +3,175 @@
 from __future__ import annotations
 
 import ipaddress
+import select
 import socket
-from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from io import BufferedReader, RawIOBase
+from ssl import SSLContext, SSLEOFError
+from typing import TYPE_CHECKING, Final
 
-import httpcore
+import httpx
 
 from publisher.transport.clock import TransportError, left
 from publisher.transport.origins import is_local, is_public
 
-_WRITE_SLICE = 1 << 18
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_CONNECT: Final = 10.0  # seconds
+_READ_AHEAD: Final = 1 << 16  # bytes
+_WRITE_SLICE: Final = 1 << 18
+_PORTS: Final = {"http": 80, "https": 443}
 
 
-class CheckedBackend(httpcore.NetworkBackend):
-    """Resolves a host, and connects to the very address that passed the check."""
+class Connection(HTTPConnection):
+    """A connection to the server of a URL, made when it is first needed; for one thread at a time.
 
-    def __init__(self, *, allow_private: bool) -> None:
+    With `certificates` it is encrypted. What is sent and read ends with the deadline of the clock
+    that runs. Raises TransportError where no connection can be made.
+    """
+
+    def __init__(
+        self, url: httpx.URL, certificates: SSLContext | None, *, allow_private: bool
+    ) -> None:
+        self._netloc = url.netloc.decode("ascii")
+        self._certificates = certificates
         self._allow_private = allow_private
-        self._sockets = httpcore.SyncBackend()
+        self._socket: socket.socket | None = None
+        super().__init__(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
+    def ask(self, request: httpx.Request, target: bytes) -> HTTPResponse:
+        """Send a request; return the answer, of which the body is to be read."""
+        try:
+            self.putrequest(
+                request.method, target.decode("ascii"), skip_host=True, skip_accept_encoding=True
+            )
+            for name, value in request.headers.raw:
+                self.putheader(name, value)
+        except (ValueError, HTTPException):  # its text quotes what is wrong, a token among it
+            reason = "the request is no valid HTTP"
+            raise TransportError(self._netloc, reason, unsent=True) from None
+        with suppress(ConnectionError, SSLEOFError):  # a server may refuse before it has all
+            self.endheaders(request.read())
+        answer = self.getresponse()
+        if answer.status < 200:  # the one that counts would follow
+            raise HTTPException
+        return answer
+
+    def connect(self) -> None:
         """Connect to the first address that answers, of those that are allowed."""
-        failure: Exception = httpcore.ConnectError("no address")
-        for address in self._checked(host, port):
+        failure: OSError = OSError("no address")
+        for address in self._addresses():
             try:
-                return _DeadlineStream(
-                    self._sockets.connect_tcp(
-                        address, port, left(timeout), local_address, socket_options
-                    )
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                self._socket = self._connected(address)
+            except OSError as error:
                 failure = error
-        raise failure
+            else:
+                self.sock = _Wire(self._socket)
+                return
+        raise self._unreachable(failure) from failure
 
-    def _checked(self, host: str, port: int) -> list[str]:
+    def end(self) -> None:
+        """Close the connection."""
+        self.close()
+        if self._socket:
+            self._socket.close()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the server ended the connection, or says what it wasn't asked."""
+        return self._socket is None or _is_readable(self._socket)
+
+    def _connected(self, address: str) -> socket.socket:
+        made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            made.settimeout(left(_CONNECT))
+            made.connect((address, self.port))
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._certificates is None:
+                return made
+            made.settimeout(left(_CONNECT))
+            return self._certificates.wrap_socket(made, server_hostname=self.host)
+        except BaseException:
+            made.close()
+            raise
+
+    def _unreachable(self, error: OSError) -> TransportError:
+        if isinstance(error, TimeoutError):
+            reason = "the connection took too long"
+        else:
+            reason = f"can't be reached ({error})"
+        return TransportError(self._netloc, reason, transient=True, unsent=True)
+
+    def _addresses(self) -> list[str]:
         # getaddrinfo can't be given a deadline; the system's resolver has its own (10 to 20 s).
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError("its name can't be resolved") from error
+            raise self._unreachable(OSError("its name can't be resolved")) from error
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        allowed = [text for text in addresses if self._allows(host, text)]
+        allowed = [text for text in addresses if self._allows(text)]
         if not allowed:
-            raise TransportError(
-                host,
-                f"its address {', '.join(addresses)} isn't a public one",
-                unsent=True,
-            )
+            reason = f"its address {', '.join(addresses)} isn't a public one"
+            raise TransportError(self.host, reason, unsent=True)
         return allowed
 
-    def _allows(self, host: str, text: str) -> bool:
+    def _allows(self, text: str) -> bool:
         address = ipaddress.ip_address(text)
-        if host == "localhost":
+        if self.host == "localhost":
             return self._allow_private and address.is_loopback
         if self._allow_private and is_local(address):
             return True
         return is_public(address)
 
 
-class _DeadlineStream(httpcore.NetworkStream):
-    """A connection whose every read and write ends with the deadline of the current request."""
+def _is_readable(connected: socket.socket) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([connected], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(connected, select.POLLIN)
+    return bool(poll.poll(0))
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, left(timeout))
+class _Wire:
+    """A socket as http.client uses it; each of its calls ends with the deadline."""
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), _WRITE_SLICE):
-            self._stream.write(buffer[start : start + _WRITE_SLICE], left(timeout))
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def sendall(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            self._socket.settimeout(left())
+            self._socket.sendall(rest[:_WRITE_SLICE])
+            rest = rest[_WRITE_SLICE:]
+
+    def makefile(self, _mode: str) -> BufferedReader:
+        return _Reader(_Incoming(self._socket), _READ_AHEAD)
 
     def close(self) -> None:
-        self._stream.close()
+        """Do nothing: the answer may still be read."""
 
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left(timeout)))
 
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+class _Incoming(RawIOBase):
+    """What a socket gives."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        self._socket.settimeout(left())
+        return self._socket.recv_into(buffer)
+
+
+class _Reader(BufferedReader):
+    """Reads as much as it is told to: http.client takes a chunk of -1 bytes for all there is."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            raise HTTPException
+        return super().read(size)

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
-from collections.abc import Iterator
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPResponse, IncompleteRead
+from typing import Final, TypeAlias
 
-import httpcore
 import httpx
 
 from publisher import __version__
 from publisher.pace import Pace
-from publisher.transport.clock import TIMEOUTS, Clock, TransportError
-from publisher.transport.connections import CheckedBackend
+from publisher.transport.clock import Clock, TransportError
+from publisher.transport.connections import Connection
 from publisher.transport.origins import is_loopback
 
 USER_AGENT = f"publisher/{__version__}"
 _MEBIBYTE = 1 << 20
-_CONNECTIONS, _POOLS = 32, 4
+_PART: Final = 1 << 18  # bytes that are read at once
 # Node closes idle connections after 5 s; ours must be given up before, or a request meets the end.
-_KEEPALIVE = 4.0
+_KEEPALIVE: Final = 4.0
 
 _certificates = functools.cache(httpx.create_ssl_context)
-"""Reads the machine's certificates, which takes 50 ms, once for all transports."""
+"""Reads the machine's certificates, which takes 50 ms, once for all connections."""
+
+
+_Origin: TypeAlias = tuple[str, str]  # scheme, host and port
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +53,36 @@ class GuardedTransport(httpx.BaseTransport):
     def __init__(self, *, allow_private: bool, pace: Pace | None = None) -> None:
         self.allow_private = allow_private
         self._pace = pace
-        context = _certificates()
-        # A pool looks at all of its connections for each request: with 16 in one, that is a third
-        # of what an upload costs us. Threads take the pools by turns.
-        self._pools = [
-            httpcore.ConnectionPool(
-                ssl_context=context,
-                max_connections=_CONNECTIONS // _POOLS,
-                keepalive_expiry=_KEEPALIVE,
-                network_backend=CheckedBackend(allow_private=self.allow_private),
-            )
-            for _ in range(_POOLS)
-        ]
-        self._turns = itertools.cycle(self._pools)
-        self._own = threading.local()
+        self._idle = _Idle()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the body of the answer is checked while it is read.
 
         Raises TransportError, here and while the body is read.
         """
-        host = request.url.netloc.decode("ascii")
-        self._check_scheme(request.url, host)
+        url = request.url
+        host = url.netloc.decode("ascii")
+        self._check_scheme(url, host)
         if self._pace:
             self._pace.wait(host)
+        request.headers["accept-encoding"] = "identity"
+        request.headers["user-agent"] = USER_AGENT
         limits = request.extensions.get("limits", Limits())
         clock = Clock(host, limits.seconds)
-        with clock.running():
-            answer = self._pool().handle_request(_wire(request))
-        body = _GuardedBody(answer, clock, limits.max_bytes)
+        origin = (url.scheme, host)
+        connection = self._idle.take(origin) or self._connection(url)
         try:
-            _check_headers(answer, host, limits.max_bytes)
-        except TransportError:
-            body.close()
+            with clock.running():
+                target = request.extensions.get("target", url.raw_path)
+                answer = connection.ask(request, target)
+            headers = httpx.Headers(answer.getheaders())
+            _check_headers(answer.status, headers, host, limits.max_bytes)
+        except BaseException:
+            connection.end()
             raise
-        return httpx.Response(answer.status, headers=answer.headers, stream=body)
+        leave = functools.partial(self._leave, origin, connection, answer)
+        body = _Body(answer, clock, limits.max_bytes, leave)
+        return httpx.Response(answer.status, headers=headers, stream=body)
 
     def _check_scheme(self, url: httpx.URL, host: str) -> None:
         if url.scheme == "https" or (
@@ -93,16 +93,20 @@ class GuardedTransport(httpx.BaseTransport):
             host, f"{url.scheme} isn't used outside this machine, only https", unsent=True
         )
 
+    def _connection(self, url: httpx.URL) -> Connection:
+        certificates = _certificates() if url.scheme == "https" else None
+        return Connection(url, certificates, allow_private=self.allow_private)
+
+    def _leave(self, origin: _Origin, connection: Connection, answer: HTTPResponse) -> None:
+        """Keep a connection whose answer was read to its end; end any other."""
+        if answer.isclosed() and not answer.will_close:
+            self._idle.give(origin, connection)
+        else:
+            connection.end()
+
     def close(self) -> None:
         """Close the connections."""
-        for pool in self._pools:
-            pool.close()
-
-    def _pool(self) -> httpcore.ConnectionPool:
-        pool: httpcore.ConnectionPool | None = getattr(self._own, "pool", None)
-        if pool is None:
-            pool = self._own.pool = next(self._turns)
-        return pool
+        self._idle.close()
 
 
 def transport_for(*typed: str | None, pace: Pace | None = None) -> GuardedTransport:
@@ -116,53 +120,78 @@ def open_client(transport: GuardedTransport) -> httpx.Client:
     return httpx.Client(transport=transport, trust_env=False, follow_redirects=False)
 
 
-class _GuardedBody(httpx.SyncByteStream):
+class _Idle:
+    """Connections that wait for their next request; thread-safe."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[_Origin, list[tuple[Connection, float]]] = defaultdict(list)
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def take(self, origin: _Origin) -> Connection | None:
+        """Return the connection that was used last, if there is one that still stands."""
+        while True:
+            with self._lock:
+                waiting = self._waiting[origin]
+                if not waiting:
+                    return None
+                connection, since = waiting.pop()
+            if time.monotonic() - since < _KEEPALIVE and not connection.stale:
+                return connection
+            connection.end()
+
+    def give(self, origin: _Origin, connection: Connection) -> None:
+        """Keep a connection for later."""
+        with self._lock:
+            if not self._closed:
+                self._waiting[origin].append((connection, time.monotonic()))
+                return
+        connection.end()
+
+    def close(self) -> None:
+        """Close them, and those that come later."""
+        with self._lock:
+            self._closed = True
+            waiting = [pair for pairs in self._waiting.values() for pair in pairs]
+            self._waiting.clear()
+        for connection, _ in waiting:
+            connection.end()
+
+
+class _Body(httpx.SyncByteStream):
     """A body under its cap and deadline."""
 
-    def __init__(self, answer: httpcore.Response, clock: Clock, max_bytes: int) -> None:
+    def __init__(
+        self, answer: HTTPResponse, clock: Clock, max_bytes: int, leave: Callable[[], None]
+    ) -> None:
         self._answer = answer
         self._clock = clock
         self._max_bytes = max_bytes
+        self._leave: Callable[[], None] | None = leave
 
     def __iter__(self) -> Iterator[bytes]:
-        chunks = self._answer.iter_stream()
-        total = 0
+        room = self._max_bytes
         while True:
             with self._clock.running():
-                chunk = next(chunks, None)
-            if chunk is None:
+                part = self._answer.read(min(_PART, room + 1))
+                if not part and self._answer.length:  # http.client says nothing of it
+                    raise IncompleteRead(b"")
+            if not part:
                 return
-            total += len(chunk)
-            if total > self._max_bytes:
+            room -= len(part)
+            if room < 0:
                 raise _too_large(self._clock.host, self._max_bytes)
-            yield chunk
+            yield part
 
     def close(self) -> None:
-        with self._clock.running():
-            self._answer.close()
+        leave, self._leave = self._leave, None
+        if leave:
+            leave()
 
 
-def _wire(request: httpx.Request) -> httpcore.Request:
-    request.headers["accept-encoding"] = "identity"
-    request.headers["user-agent"] = USER_AGENT
-    return httpcore.Request(
-        method=request.method,
-        url=httpcore.URL(
-            scheme=request.url.raw_scheme,
-            host=request.url.raw_host,
-            port=request.url.port,
-            target=request.extensions.get("target", request.url.raw_path),
-        ),
-        headers=request.headers.raw,
-        content=request.read(),
-        extensions={"timeout": TIMEOUTS},
-    )
-
-
-def _check_headers(answer: httpcore.Response, host: str, max_bytes: int) -> None:
-    headers = httpx.Headers(answer.headers)
-    if 300 <= answer.status < 400 and "location" in headers:
-        raise TransportError(host, f"answered {answer.status}, a redirect, which isn't followed")
+def _check_headers(status: int, headers: httpx.Headers, host: str, max_bytes: int) -> None:
+    if 300 <= status < 400 and "location" in headers:
+        raise TransportError(host, f"answered {status}, a redirect, which isn't followed")
     if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
         raise TransportError(host, "answered an encoded body, which wasn't asked for")
     length = headers.get("content-length", "0")
