@@ -27,16 +27,11 @@ if "CI" not in os.environ:  # there hypothesis loads its own: no deadline, no ra
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, also for subprocesses: HOME, XDG folders, no PUBLISHER_* variable.
-
-    No certificate either: reading those of the machine costs every client 45 ms.
-    """
+    """An empty home, also for subprocesses: HOME, XDG folders, no PUBLISHER_* variable."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(folder))
     for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(folder / kind.lower()))
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
     for name in os.environ:
         if name.startswith("PUBLISHER_") and name != REFERENCE_VARIABLE:
             monkeypatch.delenv(name)

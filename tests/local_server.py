@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 
@@ -87,5 +89,46 @@ def serve(answer: Callable[[Seen], Answer]) -> Iterator[LocalServer]:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield LocalServer(f"http://127.0.0.1:{server.server_port}", seen)
+        finally:
+            server.shutdown()
+
+
+@dataclass(slots=True)
+class RawServer:
+    """A running server; `connections` grows with every one."""
+
+    url: str
+    connections: int = 0
+
+
+@contextmanager
+def raw_server(*answers: bytes, context: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    """Run a server that answers each request with the next bytes, and reads no body.
+
+    With `context` it does so by TLS. A connection ends after an answer that says so, or nothing of a length, and after the last.
+    """
+    left = list(answers)
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            running.connections += 1
+            while left:
+                while (line := self.rfile.readline()) != b"\r\n":
+                    if not line:
+                        return
+                answer = left.pop(0)
+                self.wfile.write(answer)
+                if b"Connection: close" in answer or b"Content-Length" not in answer:
+                    time.sleep(0.02)  # what is unread then resets the connection
+                    return
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        running = RawServer(f"http://127.0.0.1:{server.server_address[1]}")
+        try:
+            yield running
         finally:
             server.shutdown()

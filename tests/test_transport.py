@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,13 +25,15 @@ from publisher.transport import (
     InvalidOrigin,
     Limits,
     TransportError,
+    guarded,
     is_loopback,
     is_public,
     open_client,
     parse_origin,
     transport_for,
 )
-from tests.local_server import Answer, Seen, serve
+from tests.certificates import write_certificate
+from tests.local_server import Answer, Seen, raw_server, serve
 
 
 @pytest.fixture
@@ -248,6 +252,133 @@ def test_an_answer_that_is_cut_short_is_no_answer(client: httpx.Client) -> None:
     cut = Answer(b"hello", headers={"Content-Length": "100"})
     with serve(always(cut)) as server, pytest.raises(TransportError, match="broke off"):
         client.get(server.url)
+
+
+ODD = {
+    "a length that is none": ({"Content-Length": "five"}, b"hello"),
+    "a negative length": ({"Content-Length": "-5"}, b"hello"),
+    "two lengths": ({"Content-Length": "5", "content-length": "4"}, b"hello"),
+    "another encoding": ({"Transfer-Encoding": "gzip, chunked"}, b"5\r\nhello\r\n0\r\n\r\n"),
+    "a chunk of all there is": ({"Transfer-Encoding": "chunked"}, b"-1\r\n" + b"x" * 999),
+    "a chunk without a size": ({"Transfer-Encoding": "chunked"}, b"hello\r\n"),
+    "a chunk that is cut": ({"Transfer-Encoding": "chunked"}, b"9\r\nhello"),
+    "no last chunk": ({"Transfer-Encoding": "chunked"}, b"5\r\nhello\r\n"),
+    "a header without a name": ({"no name\r\nX": "x"}, b"hello"),
+}
+
+
+@pytest.mark.parametrize(("headers", "body"), ODD.values(), ids=ODD)
+def test_an_answer_whose_end_is_uncertain_is_none(
+    client: httpx.Client, headers: dict[str, str], body: bytes
+) -> None:
+    odd = Answer(body, headers=headers)
+    with serve(always(odd)) as server, pytest.raises(TransportError, match="answered no HTTP"):
+        client.get(server.url)
+
+
+def test_a_header_that_goes_on_from_none_is_no_answer(client: httpx.Client) -> None:
+    with (
+        raw_server(b"HTTP/1.1 200 OK\r\n goes: on\r\nContent-Length: 2\r\n\r\nhi") as server,
+        pytest.raises(TransportError, match="answered no HTTP"),
+    ):
+        client.get(server.url)
+
+
+@pytest.mark.parametrize("status", [101, 103])
+def test_an_answer_before_the_answer_is_none(client: httpx.Client, status: int) -> None:
+    with (
+        serve(always(Answer(status=status))) as server,
+        pytest.raises(TransportError, match="answered no HTTP"),
+    ):
+        client.get(server.url)
+
+
+def test_an_answer_without_a_length_goes_on_to_the_end_of_the_connection(
+    client: httpx.Client,
+) -> None:
+    with raw_server(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000) as server:
+        assert client.get(server.url).content == b"x" * 100_000
+
+
+KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+
+def test_a_connection_is_used_again(client: httpx.Client) -> None:
+    with raw_server(KEPT, KEPT, KEPT) as server:
+        texts = [client.get(server.url).text for _ in range(3)]
+    assert (texts, server.connections) == (["hi"] * 3, 1)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(KEPT + bytes(100_000), id="it said more than it was asked"),
+        pytest.param(KEPT.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), id="it closes"),
+    ],
+)
+def test_a_connection_that_may_be_out_of_step_is_not_used_again(
+    client: httpx.Client, first: bytes
+) -> None:
+    with raw_server(first, KEPT) as server:
+        first_text = client.get(server.url).text
+        time.sleep(0.05)  # until what the server does besides has come
+        assert (first_text, client.get(server.url).text) == ("hi", "hi")
+    assert server.connections == 2
+
+
+def test_a_body_that_nobody_reads_ends_its_connection(client: httpx.Client) -> None:
+    with raw_server(KEPT, KEPT) as server:
+        with client.stream("GET", server.url):
+            pass
+        assert client.get(server.url).text == "hi"
+    assert server.connections == 2
+
+
+def test_a_server_that_refuses_before_it_has_everything_is_heard(client: httpx.Client) -> None:
+    refusal = b"HTTP/1.1 413 x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlarge"
+    with raw_server(refusal) as server:
+        answer = client.post(server.url, content=bytes(8 << 20))
+    assert (answer.status_code, answer.text) == (413, "large")
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server by https on this machine, and the certificate by which it is known."""
+    path = tmp_path / "localhost.pem"
+    write_certificate(path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    with raw_server(KEPT, KEPT, context=context) as server:
+        yield server.url.replace("http://127.0.0.1", "https://localhost"), path
+
+
+def test_a_server_by_https_is_talked_to_if_it_is_the_one(
+    client: httpx.Client, certified: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, path = certified
+    trusting = ssl.create_default_context(cafile=str(path))
+    monkeypatch.setattr(guarded, "_certificates", lambda: trusting)
+
+    assert [client.get(url).text for _ in range(2)] == ["hi", "hi"]
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_not_talked_to(
+    client: httpx.Client, certified: tuple[str, Path]
+) -> None:
+    with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        client.get(certified[0], headers={"Authorization": "Bearer secret"})
+    assert caught.value.unsent
+
+
+def test_a_server_of_another_name_is_not_talked_to(
+    client: httpx.Client, certified: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, path = certified
+    trusting = ssl.create_default_context(cafile=str(path))
+    monkeypatch.setattr(guarded, "_certificates", lambda: trusting)
+
+    with pytest.raises(TransportError, match="127.0.0.1"):
+        client.get(url.replace("localhost", "127.0.0.1"))
 
 
 def test_no_error_quotes_a_header(client: httpx.Client) -> None:

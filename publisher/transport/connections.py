@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import select
 import socket
+from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
 from io import BufferedReader, RawIOBase
 from ssl import SSLContext, SSLEOFError
 from typing import TYPE_CHECKING, Final
@@ -22,21 +24,23 @@ if TYPE_CHECKING:
 _CONNECT: Final = 10.0  # seconds
 _READ_AHEAD: Final = 1 << 16  # bytes
 _WRITE_SLICE: Final = 1 << 18
+_FINAL: Final = 200  # the answer that counts comes after those with a lower status
+_NAMELESS: Final = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Connection(HTTPConnection):
     """A connection to the server of a URL, made when it is first needed; for one thread at a time.
 
-    With `certificates` it is encrypted. What is sent and read ends with the deadline of the clock
-    that runs. Raises TransportError where no connection can be made.
+    By https it holds the server to `certificates`, which are read then. What is sent and read ends
+    with the deadline of the clock that runs. Raises TransportError where none can be made.
     """
 
     def __init__(
-        self, url: httpx.URL, certificates: SSLContext | None, *, allow_private: bool
+        self, url: httpx.URL, certificates: Callable[[], SSLContext], *, allow_private: bool
     ) -> None:
         self._netloc = url.netloc.decode("ascii")
-        self._certificates = certificates
+        self._certificates = certificates if url.scheme == "https" else None
         self._allow_private = allow_private
         self._socket: socket.socket | None = None
         super().__init__(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
@@ -55,7 +59,7 @@ class Connection(HTTPConnection):
         with suppress(ConnectionError, SSLEOFError):  # a server may refuse before it has all
             self.endheaders(request.read())
         answer = self.getresponse()
-        if answer.status < 200:  # the one that counts would follow
+        if answer.status < _FINAL or not _is_sound(answer.headers):
             raise HTTPException
         return answer
 
@@ -91,8 +95,9 @@ class Connection(HTTPConnection):
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._certificates is None:
                 return made
+            context = self._certificates()
             made.settimeout(left(_CONNECT))
-            return self._certificates.wrap_socket(made, server_hostname=self.host)
+            return context.wrap_socket(made, server_hostname=self.host)
         except BaseException:
             made.close()
             raise
@@ -124,6 +129,21 @@ class Connection(HTTPConnection):
         if self._allow_private and is_local(address):
             return True
         return is_public(address)
+
+
+def _is_sound(headers: HTTPMessage) -> bool:
+    """Tell whether headers say how long the body is, or at least nothing else; so may http.client.
+
+    It takes the first of two lengths, forgets a length that is none, and the headers after one that
+    has no name.
+    """
+    lengths = headers.get_all("content-length", [])
+    encodings = headers.get_all("transfer-encoding", [])
+    return (
+        all(length.isdecimal() and length == lengths[0] for length in lengths)
+        and all(encoding.lower() == "chunked" for encoding in encodings)
+        and not any(isinstance(defect, _NAMELESS) for defect in headers.defects)
+    )
 
 
 def _is_readable(connected: socket.socket) -> bool:

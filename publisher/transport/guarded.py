@@ -26,8 +26,7 @@ _PART: Final = 1 << 18  # bytes that are read at once
 _KEEPALIVE: Final = 4.0
 
 _certificates = functools.cache(httpx.create_ssl_context)
-"""Reads the machine's certificates, which takes 50 ms, once for all connections."""
-
+"""Reads the well-known certificates, which takes 50 ms, once for all connections."""
 
 _Origin: TypeAlias = tuple[str, str]  # scheme, host and port
 
@@ -70,7 +69,9 @@ class GuardedTransport(httpx.BaseTransport):
         limits = request.extensions.get("limits", Limits())
         clock = Clock(host, limits.seconds)
         origin = (url.scheme, host)
-        connection = self._idle.take(origin) or self._connection(url)
+        connection = self._idle.take(origin) or Connection(
+            url, _certificates, allow_private=self.allow_private
+        )
         try:
             with clock.running():
                 target = request.extensions.get("target", url.raw_path)
@@ -92,10 +93,6 @@ class GuardedTransport(httpx.BaseTransport):
         raise TransportError(
             host, f"{url.scheme} isn't used outside this machine, only https", unsent=True
         )
-
-    def _connection(self, url: httpx.URL) -> Connection:
-        certificates = _certificates() if url.scheme == "https" else None
-        return Connection(url, certificates, allow_private=self.allow_private)
 
     def _leave(self, origin: _Origin, connection: Connection, answer: HTTPResponse) -> None:
         """Keep a connection whose answer was read to its end; end any other."""

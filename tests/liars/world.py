@@ -244,6 +244,7 @@ class Bridge(GuardedTransport):
         """Close the connections."""
         super().close()
         self._inner.close()
+        self._inner.close()
 
 
 @contextmanager
