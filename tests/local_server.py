@@ -105,7 +105,8 @@ class RawServer:
 def raw_server(*answers: bytes, context: ssl.SSLContext | None = None) -> Iterator[RawServer]:
     """Run a server that answers each request with the next bytes, and reads no body.
 
-    With `context` it does so by TLS. A connection ends after an answer that says so, or nothing of a length, and after the last.
+    With `context` it does so by TLS. A connection ends after an answer that says so, or nothing of
+    a length, and after the last.
     """
     left = list(answers)
 
