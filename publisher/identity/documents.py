@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import httpx
 from pydantic import BaseModel
 
 from publisher.errors import IdentityError
 from publisher.identity.network import Network, parse, short
 from publisher.syntax import Did, Handle, InvalidSyntax, parse_handle
-from publisher.transport import InvalidOrigin, TransportError, is_loopback, parse_origin
+from publisher.transport import InvalidOrigin, TransportError, httpx, is_loopback, parse_origin
 
 _PLC_DID = re.compile(r"did:plc:[a-z2-7]{24}")
 _WEB_LOCAL = re.compile(r"localhost%3A([1-9][0-9]{0,4})")

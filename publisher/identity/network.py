@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from publisher.errors import IdentityError
-from publisher.transport import Limits
+from publisher.transport import Limits, httpx
 
 LIMITS = Limits(max_bytes=256 * 1024, seconds=15.0)
 _Model = TypeVar("_Model", bound=BaseModel)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from publisher.pds.failures import Failed, asked_wait
-from publisher.transport import GuardedTransport, TransportError
+from publisher.transport import GuardedTransport, TransportError, httpx
 
 _TRANSIENT = {502, 503, 504}
 _REFUSAL = 1 << 16  # bytes: what is read of a refusal

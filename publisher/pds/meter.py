@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from publisher.errors import RateLimited, StateError
@@ -17,6 +16,7 @@ from publisher.pds import xrpc
 from publisher.pds.failures import come_back
 from publisher.pds.ledger import Kind, Ledger, is_metered
 from publisher.syntax import Did
+from publisher.transport import httpx
 
 _KINDS: dict[str, Kind] = {
     "/xrpc/com.atproto.repo.applyWrites": "writes",

@@ -15,7 +15,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-import httpx
 from pydantic import BaseModel, ValidationError
 from tenacity import (
     RetryCallState,
@@ -33,7 +32,7 @@ from publisher.data import Cid, InvalidCid
 from publisher.errors import RepoUnavailable
 from publisher.pds.answers import Answers, Heard
 from publisher.pds.failures import Failed, printable
-from publisher.transport import GuardedTransport, Limits
+from publisher.transport import GuardedTransport, Limits, httpx
 
 if TYPE_CHECKING:
     from atproto_client.client.base import ClientBase  # type: ignore[import-untyped]

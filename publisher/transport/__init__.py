@@ -1,4 +1,4 @@
-"""The one way to the network: a guarded httpx transport, under the SDK's client too.
+"""The one way to the network: a guarded transport over http.client, under the SDK's client too.
 
 It refuses what a hostile or broken server could use against us: redirects (they would carry
 credentials elsewhere), addresses that aren't public (a name that points into the local network),
@@ -15,6 +15,7 @@ from publisher.transport.guarded import (
     open_client,
     transport_for,
 )
+from publisher.transport.library import httpx
 from publisher.transport.origins import InvalidOrigin, is_loopback, is_public, parse_origin
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "InvalidOrigin",
     "Limits",
     "TransportError",
+    "httpx",
     "is_loopback",
     "is_public",
     "open_client",

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from http.client import HTTPResponse, IncompleteRead
 from typing import Final, TypeAlias
 
-import httpx
-
 from publisher import __version__
 from publisher.pace import Pace
 from publisher.transport.clock import Clock, TransportError
 from publisher.transport.connections import Connection
+from publisher.transport.library import httpx
 from publisher.transport.origins import is_loopback
 
 USER_AGENT = f"publisher/{__version__}"
