@@ -146,8 +146,6 @@ def _is_sound(headers: HTTPMessage) -> bool:
 
 
 def _is_readable(connected: socket.socket) -> bool:
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([connected], [], [], 0)[0])
     poll = select.poll()
     poll.register(connected, select.POLLIN)
     return bool(poll.poll(0))
