@@ -227,6 +227,29 @@ def test_on_a_terminal_a_guard_asks_before_it_stops(answer: str, says: str, tmp_
     assert ("--allow mass-update" in shown) == (answer == "n")
 
 
+@pytest.mark.parametrize("arguments", [("status",), ("publish", "--dry-run")])
+def test_on_a_terminal_a_dry_run_says_which_guard_asks_and_asks_nothing(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    site = make_site(tmp_path / "site")
+    for number in range(9):
+        site.write(f"{number}.md")
+    site.publish()
+    for number in range(9):
+        site.write(f"{number}.md", description="added by a script")
+
+    shown = on_a_terminal(*arguments, folder=site.root, environment={"NO_COLOR": "1"})
+    done = run(*arguments, "--json", folder=site.root)
+
+    message = "9 of 9 published documents would be updated"
+    remedy = "if that is right, publish with --allow mass-update"
+    assert f"guard     a publish asks first, or stops: {message}\r\n          → {remedy}" in shown
+    assert "9 update in repo (nothing was written)" in shown
+    told = json.loads(done.stdout)
+    assert told["guards"] == [{"name": "mass-update", "message": message, "remedy": remedy}]
+    assert told["exit_status"] == done.returncode == 1
+
+
 def on_a_terminal(
     *arguments: str,
     folder: Path,

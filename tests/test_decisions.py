@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -14,6 +15,8 @@ from publisher.commands.publish import compare, publish
 from publisher.commands.rounds import Options
 from publisher.documents import DOCUMENT
 from publisher.errors import GuardStopped
+from publisher.folder import FolderRepo
+from publisher.plan.guards import GuardName
 from publisher.progress import Silent
 from publisher.repo import CreateWrite, DeleteWrite, UpdateWrite
 from publisher.spool import whole
@@ -346,6 +349,112 @@ def test_an_edit_of_nearly_everything_is_stopped_before_it_is_written(site: Site
     assert allowed.counts == {"update": 9, "unchanged": 1}
 
 
+def emptied(site: Site) -> None:
+    (site.content / "a.md").unlink()
+
+
+def much_gone(site: Site) -> None:
+    many(site, 9)
+    site.publish()
+    for count in range(6):
+        (site.content / f"{count}.md").unlink()
+
+
+def much_edited(site: Site) -> None:
+    many(site, 9)
+    site.publish()
+    many(site, 9, description="added by a script")
+
+
+def lock_lost(site: Site) -> None:
+    emptied(site)
+    many(site, 6)
+    site.lock.unlink()
+
+
+def pulled(site: Site) -> None:
+    """Publish to a new repo what was pulled from the old one."""
+    site.pull(site.root / "pulled")
+    site.configure(repo="folder:./new", documents="pulled")
+    site.lock.unlink()
+    FolderRepo.open_or_create(site.root / "new")
+
+
+def pulled_for_a_new_repo(site: Site) -> None:
+    pulled(site)
+    rmtree(site.root / "new")
+
+
+def of_another_account(site: Site) -> None:
+    rmtree(site.root / "repo")
+    FolderRepo.open_or_create(site.root / "repo")
+
+
+def whose_repo_is_gone(site: Site) -> None:
+    rmtree(site.root / "repo")
+
+
+@pytest.mark.parametrize(
+    ("makes", "prune", "name"),
+    [
+        (pulled, False, "origin"),
+        (pulled_for_a_new_repo, False, "origin"),
+        (emptied, True, "empty"),
+        (much_gone, True, "delete"),
+        (much_edited, False, "mass-update"),
+        (lock_lost, False, "mass-create"),
+    ],
+)
+def test_a_dry_run_names_the_guard_that_stops_a_publish(
+    makes: Callable[[Site], None], prune: bool, name: GuardName, site: Site
+) -> None:
+    makes(site)
+
+    planned = site.publish(dry_run=True, prune=prune)
+    allowed = site.publish(dry_run=True, prune=prune, allow=frozenset({name}))
+    differing = compare(site.config, (), Silent())
+    stopped = site.publish(prune=prune)
+
+    (guard,) = planned.guards
+    assert (guard.name, planned.exit_status, planned.error) == (name, 1, None)
+    assert isinstance(stopped.error, GuardStopped)
+    assert (stopped.error.message, stopped.commits) == (guard.message, 0)
+    assert stopped.error.remedy == f"look at it with --dry-run; {guard.remedy}"
+    assert (allowed.items, allowed.guards, allowed.exit_status) == (planned.items, (), 0)
+    assert (differing.guards, differing.exit_status) == ((), 0)
+
+
+@pytest.mark.parametrize("makes", [of_another_account, whose_repo_is_gone])
+def test_a_lock_of_another_account_stops_a_dry_run_as_it_stops_a_publish(
+    makes: Callable[[Site], None], site: Site
+) -> None:
+    makes(site)
+    allowed = site.publish(dry_run=True, allow=frozenset({"account"}))
+    found = []
+
+    for options in ({"dry_run": True}, {}):
+        with pytest.raises(
+            GuardStopped, match=r"publisher\.lock belongs to did:key:\w+, but "
+        ) as e:
+            site.publish(**options)
+        found.append(e.value.remedy)
+
+    assert found[0] == found[1]
+    assert "publish with --allow account" in found[0]
+    assert (only(allowed), allowed.guards) == (("create", 0), ())
+
+
+def test_a_dry_run_that_nothing_stops_names_no_guard(site: Site) -> None:
+    site.write("b.md")
+
+    first, limited = (
+        site.publish(dry_run=True),
+        site.publish(dry_run=True, paths=(site.content / "a.md",), prune=True),
+    )
+
+    assert (first.guards, first.exit_status) == (limited.guards, limited.exit_status) == ((), 0)
+
+
 def test_status_says_what_would_happen_and_what_it_costs(site: Site) -> None:
     site.write("a.md", title="Second")
     site.write("b.md")
@@ -390,8 +499,6 @@ def test_what_overwrites_or_gives_in_needs_a_path(option: str, site: Site) -> No
 def test_read_back_compares_everything_with_what_was_written(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from publisher.folder import FolderRepo
-
     good = site.publish(read_back=True)
     site.write("a.md", title="Second")
     apply_one = FolderRepo.apply_one

@@ -21,6 +21,7 @@ from publisher.findings import Finding
 from publisher.migration import Moving
 from publisher.output import escape, json_text, render, to_json
 from publisher.output.text import Report
+from publisher.plan import Guard
 from publisher.pulling.folder import PulledFile
 from publisher.pulling.wanted import Pulled
 from publisher.syntax import Did
@@ -90,6 +91,21 @@ invalid   f.md
         PublishReport("repo", "", dry_run=True, items=(Item("a.md", "create"),)),
         0,
         "create    a.md\n1 create in repo (nothing was written)",
+    ),
+    (
+        PublishReport(
+            "repo",
+            "",
+            dry_run=True,
+            items=(Item("a.md", "delete"),),
+            guards=(Guard("empty", "all would go", "publish with --allow empty"),),
+        ),
+        1,
+        """\
+delete    a.md
+guard     a publish asks first, or stops: all would go
+          → publish with --allow empty
+1 delete in repo (nothing was written)""",
     ),
     (
         PublishReport("repo", "", dry_run=True, items=(), migration=Moving(Did("did:plc:x"), 0)),
@@ -286,6 +302,7 @@ def test_json_names_each_field_as_the_types_do() -> None:
         "cost": None,
         "wait": None,
         "migration": None,
+        "guards": [],
         "error": {"message": "no answer", "remedy": "try again"},
         "counts": {"pending": 1},
         "exit_status": 2,

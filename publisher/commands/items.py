@@ -21,6 +21,7 @@ from publisher.plan import (
     Delete,
     Difference,
     Forget,
+    Guard,
     Keep,
     LockEntry,
     Orphan,
@@ -77,7 +78,8 @@ class PublishReport:
     """One item a document, in their order; `error` is what ended the run early.
 
     `cost` is what the writes cost that were planned first, `wait` how long they take at the usual
-    limits, in words; None where no limits are counted.
+    limits, in words; None where no limits are counted. `guards` are those that would stop what was
+    only planned.
     """
 
     repo: str
@@ -89,6 +91,7 @@ class PublishReport:
     cost: Cost | None = None
     wait: str | None = None
     migration: Moving | None = None
+    guards: tuple[Guard, ...] = ()
     error: PublisherError | None = None
 
     @property
@@ -101,7 +104,7 @@ class PublishReport:
         """1 when something needs a person; an error's own status before that."""
         if self.error:
             return self.error.exit_status
-        return 1 if any(item.action in _NEEDY for item in self.items) else 0
+        return 1 if self.guards or any(item.action in _NEEDY for item in self.items) else 0
 
 
 @dataclass(frozen=True, slots=True)

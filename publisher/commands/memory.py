@@ -59,9 +59,14 @@ def recall(config: Config, repo: Repo, *, allow_account: bool) -> Memory:
         return Memory(before, before.entries, lock.read_journal(config.root, repo.did))
     if allow_account:
         return Memory(before)
-    raise GuardStopped(
-        f"publisher.lock belongs to {before.did}, but {repo.name} is {repo.did}",
-        remedy="correct `repo`; or start anew for this account with --allow account",
+    raise another_account(before, f"{repo.name} is {repo.did}")
+
+
+def another_account(before: Lock, repo: str) -> GuardStopped:
+    """Return what stops a run whose lock is not its repo's."""
+    return GuardStopped(
+        f"publisher.lock belongs to {before.did}, but {repo}",
+        remedy="correct `repo`; or, to start anew for this account, publish with --allow account",
     )
 
 

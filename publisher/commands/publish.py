@@ -13,7 +13,7 @@ from publisher.commands.collect import collect, load_catalog, sources
 from publisher.commands.items import Item, PublishReport, Reporter, invalid, ordered
 from publisher.commands.judge import Checked, Judge
 from publisher.commands.judgements import Judgements
-from publisher.commands.memory import recall, remember
+from publisher.commands.memory import another_account, recall, remember
 from publisher.commands.migrating import migration, remembered, repos
 from publisher.commands.repos import Prompt, Target, configured, open_to_write
 from publisher.commands.rounds import Confirm, Gone, Options, Run, rounds
@@ -22,10 +22,11 @@ from publisher.documents import Context, Source
 from publisher.errors import CredentialError, PublisherError, SourceError
 from publisher.lock import Journal, Lock
 from publisher.migration import Moving
-from publisher.plan import LockEntry, in_words, seconds_at_limits
+from publisher.plan import Guard, LockEntry, in_words, seconds_at_limits, unmigrated
 from publisher.progress import Progress
 from publisher.pulling.manifest import origin
 from publisher.repo import Repo
+from publisher.syntax import Did
 
 
 def publish(
@@ -42,8 +43,10 @@ def publish(
     """
     target = configured(config)
     checked, selected, known, moving = _documents(config, options, target, progress)
+    pulled = None if moving else origin(config.documents)
     if options.dry_run and target.folder is not None and not target.folder.exists():
-        return _first_publish(target.name, checked, selected)
+        report = _first_publish(target.name, checked, selected)
+        return replace(report, guards=_first_guards(config, options, report, pulled))
     state = config.root / lock.FOLDER_NAME if config.settings.state == "lock" else None
     repo = open_to_write(
         target, prompt, max_wait=options.max_wait, create=not options.dry_run, state=state
@@ -51,7 +54,6 @@ def publish(
     try:
         with _hold(config, options, repo) as journal:
             memory = recall(config, repo, allow_account="account" in options.allow)
-            pulled = None if moving else origin(config.documents)
             run = Run(config, options, checked, repo, memory, selected, journal, pulled)
             report = _execute(run, moving, confirm, progress)
             if journal:
@@ -84,7 +86,7 @@ def compare(
     options = Options(paths, dry_run=True, differences=True, migrate_from=migrate_from)
     report = publish(config, options, lambda _: None, progress)
     items = tuple(item for item in report.items if item.differences)
-    return replace(report, items=items, cost=None)
+    return replace(report, items=items, cost=None, guards=())
 
 
 def _found(config: Config, entries: Mapping[str, LockEntry]) -> list[tuple[Source, Context]]:
@@ -162,6 +164,19 @@ def _first_publish(
     return PublishReport(name, "", dry_run=True, items=tuple(items))
 
 
+def _first_guards(
+    config: Config, options: Options, report: PublishReport, pulled: Did | None
+) -> tuple[Guard, ...]:
+    """Return the guards of a new repo, whose DID will be no other's. Raises GuardStopped."""
+    before = lock.load(config.root) if config.settings.state == "lock" else Lock()
+    if before.did and "account" not in options.allow:
+        raise another_account(before, f"{report.repo} isn't there yet")
+    writes = sum(item.action != "invalid" for item in report.items)
+    if not pulled or not writes or "origin" in options.allow:
+        return ()
+    return (unmigrated(pulled, writes),)
+
+
 def _first_item(name: str, file: Checked) -> Item:
     if file.record is None:
         return invalid(file)
@@ -230,5 +245,6 @@ def _report(run: Run, error: PublisherError | None) -> PublishReport:
         run.outcome.commits,
         run.cost,
         in_words(seconds_at_limits(counted)) if counted else None,
+        guards=tuple(run.guards) if run.options.dry_run else (),
         error=error,
     )

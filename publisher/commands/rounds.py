@@ -28,6 +28,7 @@ from publisher.plan import (
     Create,
     Delete,
     Forget,
+    Guard,
     Orphan,
     Pending,
     Update,
@@ -87,7 +88,8 @@ class Options:
 class Run:
     """One run: its documents, its state, and what has come of it so far.
 
-    `origin` is the repo that the documents were pulled from, where they aren't migrated.
+    `origin` is the repo that the documents were pulled from, where they aren't migrated; `guards`
+    are those that its plan meets.
     """
 
     config: Config
@@ -101,6 +103,7 @@ class Run:
     actions: list[Action] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
     cost: Cost | None = None
+    guards: Sequence[Guard] = ()
 
     @property
     def wishes(self) -> Wishes:
@@ -147,10 +150,11 @@ def rounds(run: Run, confirm: Confirm, progress: Progress) -> None:
         if blobs is None:
             blobs = Blobs(run.repo, run.outcome, empty=not any(snapshot.records.values()))
             run.cost = cost(pending, blobs)
+            run.guards = _guards(run, snapshot)
             if run.options.dry_run:
                 blobs.without_lost(pending)
                 return
-            _stop_at_guards(run, snapshot, confirm)
+            _stop_at(run.guards, confirm)
         if not pending:
             break
         run.repo.authenticate()
@@ -236,8 +240,8 @@ def _write_ahead(run: Run) -> Keep:
     return WriteAhead(run.repo, backups, run.journal)
 
 
-def _stop_at_guards(run: Run, snapshot: Snapshot, confirm: Confirm) -> None:
-    """Ask a person where a guard stands in the way. Raises GuardStopped."""
+def _guards(run: Run, snapshot: Snapshot) -> list[Guard]:
+    """Return the guards that stop this run."""
     theirs = (getattr(action, "theirs", None) for action in run.actions)
     claimed = {(record.collection, record.rkey) for record in theirs if record}
     found = guards(
@@ -247,9 +251,14 @@ def _stop_at_guards(run: Run, snapshot: Snapshot, confirm: Confirm) -> None:
         unclaimed=sum(len(records) for records in snapshot.records.values()) - len(claimed),
         origin=run.origin if run.origin != run.repo.did else None,
     )
-    for guard in found:
-        if guard.name not in run.options.allow and not confirm(f"{guard.message}. Go on?"):
-            raise GuardStopped(guard.message, remedy=guard.remedy)
+    return [guard for guard in found if guard.name not in run.options.allow]
+
+
+def _stop_at(guards: Sequence[Guard], confirm: Confirm) -> None:
+    """Ask a person about each. Raises GuardStopped."""
+    for guard in guards:
+        if not confirm(f"{guard.message}. Go on?"):
+            raise GuardStopped(guard.message, remedy=f"look at it with --dry-run; {guard.remedy}")
 
 
 def _read_back(run: Run, progress: Progress) -> None:

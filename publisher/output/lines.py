@@ -35,6 +35,7 @@ _STYLES = {
     "pending": "doubt",
     "conflict": "bad",
     "failed": "bad",
+    "guard": "bad",
     "invalid": "bad",
     "new": "good",
     "updated": "good",

@@ -37,6 +37,9 @@ def publishing(report: PublishReport) -> Iterator[Line]:
             yield from _item(item)
         elif item.findings:
             yield from of_file(item.path, item.findings)
+    for guard in report.guards:
+        yield line(label("guard"), f"a publish asks first, or stops: {guard.message}")
+        yield line(_INDENT, ("→ ", "faint"), guard.remedy)
     yield _counts(report)
     if report.migration and report.migration.staying:
         yield line((_staying(report.migration), "faint"))

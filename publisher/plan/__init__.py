@@ -22,7 +22,7 @@ from publisher.plan.actions import (
 from publisher.plan.cost import Cost, cost, in_words, seconds_at_limits
 from publisher.plan.decide import changed_fields, entry_for, entry_of, plan
 from publisher.plan.differences import Difference, differences
-from publisher.plan.guards import Guard, guards
+from publisher.plan.guards import Guard, guards, unmigrated
 from publisher.plan.known import without_its_name
 from publisher.plan.resolve import resolve
 
@@ -57,5 +57,6 @@ __all__ = [
     "plan",
     "resolve",
     "seconds_at_limits",
+    "unmigrated",
     "without_its_name",
 ]

@@ -16,7 +16,7 @@ FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Why a plan stops; `remedy` is how it goes on."""
+    """Why a plan stops, and how it goes on."""
 
     name: GuardName
     message: str
@@ -44,7 +44,7 @@ def guards(
     known = deletes + sum(isinstance(a, (Orphan, Update, Unchanged)) for a in actions)
     found: list[Guard] = []
     if origin and creates + updates:
-        found.append(_origin(origin, creates + updates))
+        found.append(unmigrated(origin, creates + updates))
     if deletes and not documents:
         found.append(_guard("empty", f"there is no document any more: {deletes:,} would go"))
     elif deletes > max(FEW, known // 10):
@@ -61,14 +61,18 @@ def guards(
     return found
 
 
-def _origin(origin: Did, writes: int) -> Guard:
+def unmigrated(origin: Did, writes: int) -> Guard:
+    """Return the guard of documents that were pulled from another repo, as they are."""
     message = (
         f"the documents were pulled from {origin}, and {writes:,} would be written with references "
         "to its records as they are"
     )
-    remedy = f"lead them to the new ones: --migrate-from {origin}; or leave them: --allow origin"
+    remedy = (
+        f"to lead them to the new ones, publish with --migrate-from {origin}; to leave them, with "
+        "--allow origin"
+    )
     return Guard("origin", message, remedy)
 
 
 def _guard(name: GuardName, message: str) -> Guard:
-    return Guard(name, message, f"look at `publisher status`; if it is right: --allow {name}")
+    return Guard(name, message, f"if that is right, publish with --allow {name}")
