@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, Final, Literal, TypeAlias
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel, StrictStr, ValidationError
 
 from publisher.data import RAW, Cid, DataError, Value, blob_cid, from_plain, record_cid, to_plain
 from publisher.errors import StateError
-from publisher.files import digest_of, replacing, write_whole, writing
+from publisher.files import digest_of, remove_abandoned, replacing, write_whole, writing
 from publisher.spool import StoredValue
 from publisher.syntax import AtUri, Did, InvalidSyntax, Nsid, Rkey, parse_did
 
@@ -111,11 +111,17 @@ class Backups:
 
     def keep_blob(self, cid: str, fetch: Callable[[str, IO[bytes]], None]) -> None:
         """Keep a blob, as `Repo.fetch_blob` writes it. Raises StateError, and what `fetch` does."""
+        with replacing(self._blobs / cid) as file:
+            fetch(cid, file)
+
+    @cached_property
+    def _blobs(self) -> Path:
+        """The folder of blobs, made, and without what killed runs left of some."""
         folder = self._folder / BLOBS
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / cid) as file:
-            fetch(cid, file)
+        remove_abandoned(folder)  # for all blobs at once: there may be many
+        return folder
 
 
 def entries(root: Path) -> Iterator[Entry | Damage]:

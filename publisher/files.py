@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import IO, Final
 
 from publisher.errors import StateError
+
+_LONGEST_STEM: Final = 100
+_RANDOM: Final = re.compile("[0-9a-f]{16}")
 
 
 @contextmanager
@@ -41,6 +46,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 
 def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> None:
     """Write a file as `write_atomically` does, of which only a part is in memory at a time."""
+    remove_abandoned(path.parent, path.name)
     with _replacing(path, durable=durable) as file:
         for part in parts:
             left = memoryview(part)
@@ -50,23 +56,63 @@ def write_parts(path: Path, parts: Iterable[bytes], *, durable: bool = True) -> 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write a large file so that a crash leaves the old or the new one. Raises StateError."""
+    """Write a large file so that a crash leaves the old or the new one. Raises StateError.
+
+    What a crash leaves of the new one, `remove_abandoned` removes.
+    """
     with _replacing(path, durable=True) as file:
         yield file
 
 
 @contextmanager
 def _replacing(path: Path, *, durable: bool) -> Iterator[FileIO]:
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}")
-    with writing(path), open_new(temporary) as file:
-        try:
-            yield file
-            if durable:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink()
-            raise
+    with writing(path):
+        temporary, opened = _begin(path)
+        with opened as file:
+            try:
+                yield file
+                if durable:
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink()
+                raise
+
+
+def _begin(path: Path) -> tuple[Path, FileIO]:
+    """Begin a file beside `path`, and hold it until it is closed or the process ends."""
+    while True:
+        temporary = path.with_name(f"{_stem(path.name)}.{secrets.token_hex(8)}")
+        file = open_new(temporary)
+        with suppress(OSError):  # not every file system knows holds, and who removes it needs one
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if temporary.exists():
+            return temporary, file
+        file.close()  # it was taken for abandoned before it was held
+
+
+def _stem(name: str) -> str:
+    return f".{name[:_LONGEST_STEM]}"
+
+
+def remove_abandoned(folder: Path, name: str | None = None) -> None:
+    """Remove what writers that were killed left of the file `name`; of every file without it.
+
+    No link is followed. What somebody holds, or what can't be removed, stays.
+    """
+    with suppress(OSError, StateError), os.scandir(folder) as found:
+        for entry in found:
+            stem, _, random = entry.name.rpartition(".")
+            is_ours = stem.startswith(".") if name is None else stem == _stem(name)
+            if is_ours and _RANDOM.fullmatch(random) and entry.is_file(follow_symlinks=False):
+                _remove_unheld(Path(entry))
+
+
+def _remove_unheld(path: Path) -> None:
+    with suppress(OSError, StateError), open(path, "r+b", 0, opener=_without_links) as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with writing(path):
+            path.unlink()
 
 
 def open_new(path: Path | str) -> FileIO:

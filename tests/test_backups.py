@@ -197,3 +197,15 @@ def test_a_blob_is_kept_by_its_cid_and_a_damaged_one_counts_as_absent(tmp_path: 
     (tmp_path / FOLDER / "blobs" / cid).write_bytes(b"a cov")
 
     assert (backups.has_blob(cid), backups.blob(cid)) == (False, None)
+
+
+def test_what_a_killed_run_left_of_any_blob_is_removed(tmp_path: Path) -> None:
+    cid, other = blob_cid(b"a cover"), blob_cid(b"another")
+    blobs = tmp_path / FOLDER / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / other).write_bytes(b"another")
+    (blobs / f".{other}.0123456789abcdef").write_bytes(b"half of it")
+
+    Backups(tmp_path, NOW).keep_blob(cid, lambda _, file: write_whole(file, b"a cover"))
+
+    assert {path.name for path in blobs.iterdir()} == {cid, other}

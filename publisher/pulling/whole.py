@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 from publisher import data
 from publisher.data import InvalidCbor, Value
 from publisher.errors import ProofFailed
-from publisher.files import replacing
+from publisher.files import remove_abandoned, replacing
 from publisher.pulling.proof import Read
 from publisher.syntax import Did
 
@@ -24,6 +24,7 @@ def save_archive(found: Read, target: Path) -> None:
         raise ProofFailed("the server gives no archive to keep", remedy="pull it as json")
     source: BinaryIO = found.archive
     source.seek(0)
+    remove_abandoned(target.parent, target.name)
     with replacing(target) as file:
         shutil.copyfileobj(source, file, 1 << 20)
 
