@@ -266,3 +266,55 @@ def test_what_pages_name_comes_from_a_pds_as_far_as_it_is_kept(
     told = next(file["losses"] for file in one["files"] if file["path"] == "on-boats.md")
     assert f"content: the blob {lost_cid} can't be had" in told
     assert LOST not in told
+
+
+def reasons(report: PullReport) -> dict[str, tuple[str, str]]:
+    """What is said of files that are no longer needed."""
+    return {
+        file.path: (file.status, file.reason)
+        for file in report.repos[0].files
+        if file.status in {"trashed", "deleted", "kept"}
+    }
+
+
+def test_files_of_the_form_before_say_what_they_became(site: Site, out: Path) -> None:
+    put(site, document(coverImage=blob(IMAGE, "image/png")), (IMAGE, "image/png"))
+    (plain,) = site.lock_lines()
+    plain_json, json_file = (f"{DOCUMENT}/{rkey}.json" for rkey in (plain["rkey"], RKEY))
+    pull(site, out, "json")
+    (out / plain_json).write_text("mine")
+
+    markdown = pull(site, out)
+
+    bare, named = f"blobs/{IMAGE_CID}", f"blobs/{IMAGE_CID}.png"
+    trash = f"the file is in .trash/{site.repo().head().rev}"
+    assert reasons(markdown) == {
+        json_file: ("trashed", f"is written as on-boats.md now; {trash}"),
+        bare: ("trashed", f"is written as {named} now; {trash}"),
+        plain_json: ("kept", "is written as plain.md now, but was changed here"),
+    }
+    (site.content / "plain.md").unlink()
+    site.publish(prune=True, allow=frozenset({"empty"}))
+    put(site, document(title="Edited", coverImage=blob(IMAGE, "image/png")))
+    (out / plain_json).unlink()
+
+    back = site.pull(out, form="json", mirror=True)
+
+    assert reasons(back) == {
+        "on-boats.md": ("deleted", f"is written as {json_file} now"),
+        named: ("deleted", f"is written as {bare} now"),
+        "plain.md": ("deleted", "is no longer in the repo"),
+    }
+
+
+def test_a_document_that_markdown_can_hold_now_says_so_of_its_json(site: Site, out: Path) -> None:
+    put(site, document(title=5))
+    pull(site, out)
+    assert (out / f"{DOCUMENT}/{RKEY}.json").exists()
+    put(site, document())
+
+    report = pull(site, out)
+
+    trash = f"the file is in .trash/{site.repo().head().rev}"
+    said = ("trashed", f"is written as on-boats.md now; {trash}")
+    assert reasons(report) == {f"{DOCUMENT}/{RKEY}.json": said}

@@ -30,7 +30,7 @@ FileStatus = Literal["new", "updated", "unchanged", "kept", "trashed", "deleted"
 
 @dataclass(frozen=True, slots=True)
 class PulledFile:
-    """A file below the output folder; `kept` is the user's, `trashed` no longer in the repo.
+    """A file below the output folder; `kept` is the user's, `trashed` no longer needed.
 
     `losses` are what it doesn't say of its record, each with its field; `findings` are what is odd
     about the record.
@@ -158,38 +158,39 @@ class OutputFolder:
             return self._write(target, wanted, content, "updated")
         return PulledFile(wanted.path, "kept", wanted.cid, _CHANGED)
 
-    def remove(self, paths: Iterable[str], *, into: str | None) -> list[PulledFile]:
+    def remove(
+        self, paths: Iterable[str], *, into: str | None, now: Mapping[str, str]
+    ) -> list[PulledFile]:
         """Take away files of earlier pulls: into a folder of the trash, or for good.
 
-        What was changed here is kept.
+        What was changed here is kept. `now` are files that other files became.
         """
         done = []
         for path in sorted(paths):
             known = self.files[path]
+            why = f"is written as {now[path]} now" if path in now else "is no longer in the repo"
             target = self.path / path
             present = _look(target, digest_of) if self._is_inside(target.parent) else None
             if present is None:
                 self.files.pop(path)
             elif present != known.digest:
-                reason = "is no longer in the repo, but was changed here"
-                done.append(PulledFile(path, "kept", known.cid, reason))
+                done.append(PulledFile(path, "kept", known.cid, f"{why}, but was changed here"))
             else:
-                done.append(self._take_away(path, known, into))
+                done.append(self._take_away(path, known, into, why))
         return done
 
-    def _take_away(self, path: str, known: File, into: str | None) -> PulledFile:
+    def _take_away(self, path: str, known: File, into: str | None, why: str) -> PulledFile:
         target = self.path / path
         self.files.pop(path)
         if into is None:
             with writing(target):
                 target.unlink()
-            return PulledFile(path, "deleted", known.cid, "is no longer in the repo")
+            return PulledFile(path, "deleted", known.cid, why)
         trash = self.path / TRASH / into / path
         self._make(trash.parent)
         with writing(target):
             target.replace(trash)
-        reason = f"is no longer in the repo; the file is in {TRASH}/{into}"
-        return PulledFile(path, "trashed", known.cid, reason)
+        return PulledFile(path, "trashed", known.cid, f"{why}; the file is in {TRASH}/{into}")
 
     def _write(
         self, target: Path, wanted: Wanted, content: bytes, status: FileStatus
