@@ -15,7 +15,7 @@ from publisher.data import RAW, Cid
 from publisher.errors import RepoRefused, StateError
 from publisher.files import content_of, digest_of, write_whole, writing
 from publisher.findings import Finding
-from publisher.pulling.parts import part_of, remove_parts
+from publisher.pulling.parts import part_of, remove_parts, write_new
 from publisher.pulling.state import File
 
 TRASH: Final = ".trash"
@@ -195,9 +195,14 @@ class OutputFolder:
     def _write(
         self, target: Path, wanted: Wanted, content: bytes, status: FileStatus
     ) -> PulledFile:
-        with part_of(target) as file:
-            write_whole(file, content)
-            seen = os.fstat(file.fileno())
+        try:
+            seen = write_new(target, content) if status == "new" else None
+        except FileExistsError:  # it came since the place was looked at
+            return self.put(wanted)
+        if seen is None:
+            with part_of(target) as file:
+                write_whole(file, content)
+                seen = os.fstat(file.fileno())
         self._remember(wanted.path, wanted.cid, seen, hashlib.sha256(content).digest())
         return PulledFile(wanted.path, status, wanted.cid)
 
@@ -229,7 +234,7 @@ class OutputFolder:
 def _look(target: Path, read: Callable[[Path], bytes]) -> _Present:
     """Return what `read` returns of a file, if it is one. Raises StateError."""
     try:
-        if not stat.S_ISREG(target.lstat().st_mode):
+        if not stat.S_ISREG(os.lstat(target).st_mode):  # of text: a third of what pathlib takes
             return _NO_FILE
         return read(target)
     except FileNotFoundError:
