@@ -15,7 +15,7 @@ from publisher.data import RAW, Cid
 from publisher.errors import RepoRefused, StateError
 from publisher.files import content_of, digest_of, write_whole, writing
 from publisher.findings import Finding
-from publisher.pulling.parts import part_of, remove_parts, write_new
+from publisher.pulling.parts import TakenError, part_of, remove_parts, write_new
 from publisher.pulling.state import File
 
 TRASH: Final = ".trash"
@@ -197,7 +197,7 @@ class OutputFolder:
     ) -> PulledFile:
         try:
             seen = write_new(target, content) if status == "new" else None
-        except FileExistsError:  # it came since the place was looked at
+        except TakenError:  # it came since the place was looked at
             return self.put(wanted)
         if seen is None:
             with part_of(target) as file:

@@ -38,31 +38,40 @@ def part_of(target: Path) -> Iterator[FileIO]:
             raise
 
 
+class TakenError(Exception):
+    """Something has the name already that a new file was to get."""
+
+
 def write_new(target: Path, content: bytes) -> os.stat_result | None:
-    """Write a file that gets its name when it is whole; a kill before leaves nothing.
+    """Write a file that has no name until it is whole; a kill before leaves nothing.
 
     ext4 finds room for it without the lock of its folder, for which other processes would wait.
-    None where the system or the disk can't do it. Raises FileExistsError: nothing is replaced.
+    None where the system or the disk can't do it. Raises TakenError: nothing is replaced.
     """
     if sys.platform != "linux":
         return None
-    try:
-        file = os.open(target.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
-    except OSError:
-        return None
-    try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(file, left) :]
-        seen = os.fstat(file)
-        # With `src_dir_fd`, which an absolute path leaves unused, Python has the link followed.
-        os.link(f"/proc/self/fd/{file}", target, src_dir_fd=file)
-    except FileExistsError:
-        raise
-    except OSError:
-        return None
-    finally:
-        os.close(file)
+    with writing(target):
+        try:
+            file = os.open(target.parent, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
+        except OSError:
+            return None
+        try:
+            return _named(file, target, content)
+        except FileExistsError as error:
+            raise TakenError from error
+        except OSError:
+            return None
+        finally:
+            os.close(file)
+
+
+def _named(file: int, target: Path, content: bytes) -> os.stat_result:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(file, left) :]
+    seen = os.fstat(file)
+    # With `src_dir_fd`, which an absolute path leaves unused, Python has the link there followed.
+    os.link(f"/proc/self/fd/{file}", target, src_dir_fd=file)
     return seen
 
 
