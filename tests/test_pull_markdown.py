@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -15,6 +16,7 @@ from publisher.documents import DOCUMENT
 from publisher.errors import RepoUnavailable
 from publisher.folder import FolderRepo
 from publisher.pulling.manifest import DATABASE
+from publisher.pulling.pages import archive_may_have_pages
 from publisher.pulling.wanted import Form
 from publisher.repo import CreateWrite, UpdateWrite
 from publisher.syntax import Nsid, Rkey
@@ -318,3 +320,11 @@ def test_a_document_that_markdown_can_hold_now_says_so_of_its_json(site: Site, o
     trash = f"the file is in .trash/{site.repo().head().rev}"
     said = ("trashed", f"is written as on-boats.md now; {trash}")
     assert reasons(report) == {f"{DOCUMENT}/{RKEY}.json": said}
+
+
+@pytest.mark.parametrize("before", [0, 1000, (1 << 18) - 9, (1 << 18) - 8, (1 << 18) - 1, 1 << 18])
+def test_an_archive_that_names_pages_anywhere_may_have_some(before: int) -> None:
+    around = b"x" * before, b"x" * (1 << 19)
+
+    assert archive_may_have_pages(BytesIO(b"blobPages".join(around)))
+    assert not archive_may_have_pages(BytesIO(b"blobpages".join(around)))

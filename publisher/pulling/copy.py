@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +14,7 @@ from publisher.errors import RepoRefused, RepoUnavailable
 from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile
 from publisher.pulling.manifest import read_manifest
-from publisher.pulling.pages import Named, may_have_pages, pages_of
+from publisher.pulling.pages import Named, archive_may_have_pages, may_have_pages, pages_of
 from publisher.pulling.proof import Known, Read, check_order, read, read_record
 from publisher.pulling.records import (
     Names,
@@ -191,8 +191,11 @@ class Copy:
         self._site = self._site_of(found, new)
         self._blobs(pair for key in new for pair in named_blobs(value_of(found, key)))
 
-    def _prepare_pages(self, found: Read, new: Iterable[str]) -> None:
+    def _prepare_pages(self, found: Read, new: Collection[str]) -> None:
         """Fetch the blobs that only pages name which lie in a blob themselves."""
+        most = 2 * len(new) > len(found.items)  # else to look at each new one is quicker
+        if most and found.archive and not archive_may_have_pages(found.archive):
+            return
         values = [value_of(found, key) for key in new if may_have_pages(key, found.block(key))]
         if not values:
             return
