@@ -13,11 +13,14 @@ from publisher import data
 from publisher.commands.check import CheckReport, check
 from publisher.commands.pull import Selection, pull, select, with_publication
 from publisher.commands.repos import Target
+from publisher.cores import pieces
+from publisher.data import Value
 from publisher.documents import DOCUMENT
 from publisher.errors import ConfigError, RepoRefused, RepoUnavailable, StateError
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
 from publisher.pulling import copy as copying
+from publisher.pulling import records
 from publisher.pulling.wanted import Pulled, PullOptions, Scope
 from publisher.repo import CreateWrite, DeleteWrite
 from publisher.syntax import Nsid, Rkey
@@ -491,3 +494,27 @@ def test_a_rkey_that_no_file_name_can_hold_stops_only_its_record(site: Site, out
     failed = [file for file in report.repos[0].files if file.status == "failed"]
     assert [file.reason for file in failed] == ["its record key is too long for a file name"]
     assert (report.exit_status, len(report.repos[0].files)) == (1, 4)
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_each_of_many_records_has_its_own_content(
+    forks: bool, site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not forks:
+        monkeypatch.setattr(records, "_FORKS", False)
+    thing = Nsid("com.example.thing")
+    values: dict[str, dict[str, Value]] = {
+        f"r{number:04}": {"$type": thing, "number": number, "text": f"{number} " * 900}
+        for number in range(1_000)
+    }
+    writes = [CreateWrite(thing, Rkey(rkey), value) for rkey, value in values.items()]
+    for batch in pieces(writes, 200):
+        site.repo().apply(batch, swap_commit=site.repo().head().cid)
+
+    one = pulled(site, out)
+
+    names = [file.path for file in one.files if file.path.startswith(thing)]
+    assert names == [f"{thing}/{rkey}.json" for rkey in values]
+    assert {
+        rkey: data.loads((out / thing / f"{rkey}.json").read_bytes()) for rkey in values
+    } == values

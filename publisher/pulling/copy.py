@@ -214,7 +214,10 @@ class Copy:
     def _records(self, found: Read, new: Mapping[str, str], held: dict[str, Held]) -> None:
         self._progress.stage("writing records", len(new))
         works = self._works(found, new, held)
-        for done in write_all(self._folder, works, len(new), self._progress, alone=self._alone):
+        all_done = write_all(
+            *(self._folder, works, found.block, len(new), self._progress), alone=self._alone
+        )
+        for done in all_done:
             self._files += done.files
             self._sizes += done.sizes
             self._folder.files.update(done.written)
@@ -229,7 +232,7 @@ class Copy:
             path = names.of(key, json_names(key), ".json")
             markdown = self._markdown_name(found, key, names)
             content = self._options.with_content
-            yield Work(key, cid, found.block(key), path, markdown, self._site, content)
+            yield Work(key, cid, path, markdown, self._site, content)
 
     def _markdown_name(self, found: Read, key: str, names: Names) -> str | None:
         if self._options.form != "markdown" or not key.startswith(f"{DOCUMENT}/"):

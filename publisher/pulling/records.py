@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from publisher import data
 from publisher.cores import pieces, spread
@@ -23,6 +24,12 @@ _AMBIGUOUS: Final = re.compile(rb"\$link|\$bytes")  # JSON says links and bytes 
 
 ORIGINALS: Final = ".originals"
 """Where records lie that Markdown doesn't hold in full, as JSON."""
+
+Block: TypeAlias = Callable[[str], bytes]
+"""From a record's key to its block."""
+_Reader: TypeAlias = Callable[[Sequence[Any]], list[Any]]
+_FORKS: Final = sys.platform == "linux"
+"""Whether the processes begin with all that this one has, and share its open files."""
 
 _PIECE: Final = 100  # records that go to a process at once
 _ALONE: Final = 2 * _PIECE
@@ -61,7 +68,6 @@ class Work:
 
     key: str
     cid: str
-    block: bytes
     path: str
     markdown: str | None = None
     site: str | None = None
@@ -90,15 +96,15 @@ def json_names(key: str) -> Iterator[str]:
     yield f"{collection}/{''.join(f'%{ord(c):02X}' for c in rkey)}.json"  # 'a' beside 'A'
 
 
-def write(folder: OutputFolder, work: Work) -> Done:
+def write(folder: OutputFolder, work: Work, block: bytes) -> Done:
     """Write a record's files. Raises StateError."""
     try:
-        value = data.decode(work.block)
+        value = data.decode(block)
     except InvalidCbor as error:
         return _failed(work, str(error))
     if not isinstance(value, dict):
         return _failed(work, "it is no object")
-    if _AMBIGUOUS.search(work.block) and not is_record(work.cid, text_of(value)):
+    if _AMBIGUOUS.search(block) and not is_record(work.cid, text_of(value)):
         return _failed(work, "a $link or $bytes in it is none")
     if work.markdown and (done := _write_markdown(folder, work, work.markdown, value)):
         return done
@@ -153,30 +159,45 @@ def _itself(content: bytes) -> bytes:
 
 
 def write_all(
-    folder: OutputFolder, works: Iterable[Work], count: int, progress: Progress, *, alone: bool
+    folder: OutputFolder,
+    works: Iterable[Work],
+    block: Block,
+    count: int,
+    progress: Progress,
+    *,
+    alone: bool,
 ) -> Iterator[Done]:
     """Write `count` records; many over all cores, unless it must be done `alone`."""
     if alone or count <= _ALONE:
         for work in works:
-            yield write(folder, work)
+            yield write(folder, work, block(work.key))
             progress.advance()
         return
-    begin = partial(_begin, folder.path, folder.files, force=folder.force)
-    for part in spread(_write_piece, pieces(works, _PIECE), progress, begin=begin):
+    # A forked process reads the archive itself: nothing that was read need be sent.
+    read: _Reader = partial(_with_blocks, block)
+    there: _Reader = read if _FORKS else list
+    runs: Iterator[list[Any]] = pieces(works, _PIECE)
+    begin = partial(_begin, folder.path, folder.files, there, force=folder.force)
+    for part in spread(_write_piece, runs if _FORKS else map(read, runs), progress, begin=begin):
         yield from part
         progress.advance(len(part))
 
 
-_folders: list[OutputFolder] = []
-"""The folder that this process writes to for another one."""
+_places: list[tuple[OutputFolder, _Reader]] = []
+"""Where this process writes for another one, and how it comes to the blocks."""
 
 
-def _begin(path: Path, known: Mapping[str, File], *, force: bool) -> None:
-    _folders[:] = [OutputFolder(path, known, force=force)]
+def _begin(path: Path, known: Mapping[str, File], read: _Reader, *, force: bool) -> None:
+    _places[:] = [(OutputFolder(path, known, force=force), read)]
 
 
-def _write_piece(works: Sequence[Work]) -> list[Done]:
-    return [write(_folders[0], work) for work in works]
+def _write_piece(piece: Sequence[Any]) -> list[Done]:
+    folder, read = _places[0]
+    return [write(folder, work, block) for work, block in read(piece)]
+
+
+def _with_blocks(block: Block, works: Sequence[Work]) -> list[tuple[Work, bytes]]:
+    return [(work, block(work.key)) for work in works]
 
 
 def text_of(value: Value) -> bytes:
