@@ -11,12 +11,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from publisher.progress import Progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# A fork is ready at once; it is safe on Linux while no other thread runs (the bar's is paused, a
+# download has ended): nobody else holds a lock then, which would stay closed in the new process.
+FORKS: Final = sys.platform == "linux"
+"""Whether the processes begin with all that this one has, and share its open files."""
 
 _AHEAD = 4  # pieces of work for each core that wait or are done before their turn
 
@@ -28,32 +33,35 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def _nothing() -> None:
+    """Begin without more; as the first piece of work, start the processes."""
+
+
 def spread(
     work: Callable[[Item], Result],
     items: Iterable[Item],
     progress: Progress,
     *,
-    begin: Callable[[], None],
+    begin: Callable[[], None] = _nothing,
 ) -> Iterator[Result]:
     """Yield `work(item)` for each item, in order; only a few items are held at a time.
 
-    Each process runs `begin` first; on one core that is this one. `work`, `begin`, items and
-    results must be picklable. What `work` raises is raised here, when it is the item's turn.
+    Each process runs `begin` first; on one core that is this one. Items and results must be
+    picklable; `work` and `begin`, too, unless it FORKS: they are sent once to each process. What
+    `work` raises is raised here, when it is the item's turn.
     """
     if cores() == 1:
         begin()
         yield from map(work, items)
         return
-    # A fork is ready at once; it is safe on Linux while no other thread runs (the bar's is paused).
-    method = "fork" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
+    context = multiprocessing.get_context("fork" if FORKS else "spawn")
     waiting: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(cores(), context, _begin, (begin,)) as pool:
+    with ProcessPoolExecutor(cores(), context, _begin, (begin, work)) as pool:
         try:
             with progress.paused():
                 pool.submit(_nothing)
             for item in items:
-                waiting.append(pool.submit(work, item))
+                waiting.append(pool.submit(_do, item))
                 if len(waiting) >= _AHEAD * cores():
                     yield waiting.popleft().result()
             while waiting:
@@ -70,12 +78,17 @@ def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield piece
 
 
-def _nothing() -> None:
-    """Be the first piece of work: it starts the processes."""
+_works: list[Callable[..., Any]] = []
+"""What this process does for another one."""
 
 
-def _begin(begin: Callable[[], None]) -> None:
+def _begin(begin: Callable[[], None], work: Callable[..., object]) -> None:
     """Let the parent alone answer to Ctrl-C: it ends its processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # what the parent has made is no garbage: it needn't be looked at, nor copied
+    _works[:] = [work]
     begin()
+
+
+def _do(item: object) -> Any:
+    return _works[0](item)

@@ -123,7 +123,8 @@ class Repo(Protocol):
     def archive(self, *, since: str | None = None) -> AbstractContextManager[BinaryIO]:
         """Have the repo as a CAR in a temporary file, at its beginning; nothing of it is checked.
 
-        With `since`, only what is new since that rev, or more. Raises StateError for a full disk.
+        Forked processes can read it at once, too. With `since`, only what is new since that rev, or
+        more. Raises StateError for a full disk.
         """
 
     def record_proof(self, collection: Nsid, rkey: Rkey) -> bytes | None:

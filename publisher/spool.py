@@ -13,12 +13,15 @@ import weakref
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import FileIO
+from io import SEEK_SET, FileIO, RawIOBase
 from itertools import accumulate
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from publisher.data import Value, compact, decode, encode
 from publisher.errors import StateError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _SHORT: Final = 200  # characters: a title, a path, a date, an address
 _ALIKE: Final = frozenset({"$type", "site"})  # of which a folder has few
@@ -205,6 +208,39 @@ def temporary_file() -> FileIO:
     """Return a file without a name and without a buffer. Raises StateError."""
     with spare_room():
         return tempfile.TemporaryFile(buffering=0)
+
+
+class Placed(RawIOBase):
+    """A temporary file with a place of its own: forked processes move only theirs."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it has a place."""
+        return True
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Go to a place, counted from the beginning."""
+        if whence != SEEK_SET:
+            raise ValueError("where the file ends isn't known yet")
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        """Return the place, counted from the beginning."""
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer, as far as the file goes."""
+        count = os.preadv(self._file.fileno(), [buffer], self._at)
+        self._at += count
+        return count
 
 
 def write_all(file: IO[bytes], content: bytes) -> None:

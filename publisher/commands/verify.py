@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from publisher.commands.repos import Target, open_to_read
 from publisher.config import Config
-from publisher.cores import pieces, spread
+from publisher.cores import FORKS, pieces, spread
 from publisher.progress import Progress
 from publisher.pulling.proof import Read, read
 from publisher.pulling.state import Proof
@@ -26,6 +26,8 @@ VALIDATED = "site.standard."
 
 _PIECE = 200  # records that go to a process at once
 _ALONE = 2 * _PIECE
+
+_Part: TypeAlias = "tuple[Counter[str], list[Checked]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +97,35 @@ def _report(repo: Repo, found: Read, judge: Judge, progress: Progress) -> Verify
     )
 
 
-def _judged(
-    name: Path, found: Read, judge: Judge, progress: Progress
-) -> Iterator[tuple[Counter[str], list[Checked]]]:
+def _judged(name: Path, found: Read, judge: Judge, progress: Progress) -> Iterator[_Part]:
     """Yield how many records have each status, and those with findings, piece by piece."""
     keys = [key for key in found.items if key.startswith(VALIDATED)]
     progress.stage("validating", len(keys))
-    blocks = ([(key, found.block(key)) for key in piece] for piece in pieces(keys, _PIECE))
-    parts: Iterator[tuple[Counter[str], list[Checked]]]
+    by_key = partial(_judge_keys, judge, name, found.block)
+    by_block = partial(_judge_blocks, judge, name)
+    runs = pieces(keys, _PIECE)
+    parts: Iterator[_Part]
     if len(keys) <= _ALONE:
-        parts = map(partial(_judge_blocks, judge, name), blocks)
+        parts = map(by_key, runs)
+    elif FORKS:  # each process reads the archive; sending what was read takes as long as judging
+        parts = spread(by_key, runs, progress)
     else:
-        from publisher.commands.collect import set_judge
-
-        begin = partial(set_judge, judge)
-        parts = spread(partial(_judge_there, name), blocks, progress, begin=begin)
+        parts = spread(by_block, (_blocks(found.block, run) for run in runs), progress)
     for part in parts:
         yield part
         progress.advance(part[0].total())
 
 
-def _judge_there(
-    name: Path, blocks: Sequence[tuple[str, bytes]]
-) -> tuple[Counter[str], list[Checked]]:
-    from publisher.commands.collect import the_judge
-
-    return _judge_blocks(the_judge(), name, blocks)
+def _judge_keys(
+    judge: Judge, name: Path, block: Callable[[str], bytes], keys: Sequence[str]
+) -> _Part:
+    return _judge_blocks(judge, name, _blocks(block, keys))
 
 
-def _judge_blocks(
-    judge: Judge, name: Path, blocks: Sequence[tuple[str, bytes]]
-) -> tuple[Counter[str], list[Checked]]:
+def _blocks(block: Callable[[str], bytes], keys: Sequence[str]) -> list[tuple[str, bytes]]:
+    return [(key, block(key)) for key in keys]
+
+
+def _judge_blocks(judge: Judge, name: Path, blocks: Sequence[tuple[str, bytes]]) -> _Part:
     checked = [judge.block(name, key, block) for key, block in blocks]
     return Counter(each.status for each in checked), [each for each in checked if each.findings]

@@ -51,7 +51,7 @@ from publisher.folder.writes import (
 )
 from publisher.repo import Applied, Commit, Snapshot, Write
 from publisher.repo import batches as cut_batches
-from publisher.spool import Spool, temporary_file, write_all
+from publisher.spool import Placed, Spool, temporary_file, write_all
 from publisher.syntax import Did, Nsid, Rkey
 
 MAX_WRITES: Final = 200
@@ -166,8 +166,7 @@ class FolderRepo:
         with temporary_file() as file:
             for part in self.car():
                 write_all(file, part)
-            file.seek(0)
-            yield BufferedReader(file)
+            yield BufferedReader(Placed(file))
 
     def record_proof(self, collection: Nsid, rkey: Rkey) -> None:  # whole
         """Return None: the whole is at hand."""

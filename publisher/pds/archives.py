@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import SEEK_SET, BufferedReader, FileIO, RawIOBase
+from io import BufferedReader, FileIO
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Final
 
 from publisher.errors import RepoRefused
 from publisher.pds.queries import Queries
-from publisher.spool import temporary_file, write_all
+from publisher.spool import Placed, temporary_file, write_all
 from publisher.transport import Limits
 
 if TYPE_CHECKING:
@@ -64,13 +63,12 @@ class _NoRoomError(Exception):
     """There are more bytes than were allowed."""
 
 
-class _Coming(RawIOBase):
+class _Coming(Placed):
     """A file that another thread adds to; reading waits for it, and raises what it ended with."""
 
     def __init__(self, file: FileIO, room: int) -> None:
-        self._file = file
+        super().__init__(file)
         self._room = room
-        self._at = 0
         self._size = 0
         self._ended = self._left = False
         self._error: BaseException | None = None
@@ -98,22 +96,6 @@ class _Coming(RawIOBase):
         """Say that nobody reads on."""
         self._left = True
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """Go to a place, counted from the beginning."""
-        if whence != SEEK_SET:
-            raise ValueError("where the archive ends isn't known yet")
-        self._at = offset
-        return offset
-
-    def tell(self) -> int:
-        return self._at
-
     def readinto(self, buffer: WriteableBuffer) -> int:
         view = memoryview(buffer).cast("B")
         with self._changed:
@@ -121,6 +103,4 @@ class _Coming(RawIOBase):
             if self._error:
                 raise self._error
             size = min(len(view), self._size - self._at)
-        count = os.preadv(self._file.fileno(), [view[:size]], self._at) if size > 0 else 0
-        self._at += count
-        return count
+        return super().readinto(view[:size]) if size > 0 else 0
