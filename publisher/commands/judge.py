@@ -199,15 +199,17 @@ class Judge:
     def _checked(
         self, path: Path, key: str, status: Status, record: Record | None, findings: list[Finding]
     ) -> Checked:
-        rules = self.config.settings.rules
-        judged = [f for f in by_rules(dict.fromkeys(findings), rules) if self.counts(f)]
-        if has_errors(judged) and status in {"valid", "unknown", "skipped"}:
-            status = "invalid"
+        judged: tuple[Finding, ...] = ()
+        if findings:
+            found = by_rules(dict.fromkeys(findings), self.config.settings.rules)
+            judged = tuple(filter(self.counts, found))
+            if has_errors(judged) and status in {"valid", "unknown", "skipped"}:
+                status = "invalid"
         if record is None or status not in {"valid", "unknown"}:
-            return Checked(path, key, status, None, tuple(judged))
+            return Checked(path, key, status, None, judged)
         cid = record.cid if self.with_cids else None
         kept = record if self.keep else None
-        return Checked(path, key, status, kept, tuple(judged), Claims.of(record), cid)
+        return Checked(path, key, status, kept, judged, Claims.of(record), cid)
 
     def _verdict(
         self, value: object, collection: str | None = None, rkey: str | None = None
@@ -217,11 +219,14 @@ class Judge:
             self.catalog.validate(value, nsid=collection, rkey=rkey, profile=profile)
             for profile in self.profiles
         ]
-        found = [finding for verdict in verdicts for finding in verdict.findings]
+        advised: list[Finding] = []
         if isinstance(value, dict) and self._has_advice():
-            found += self._advised(quality.check(value, now=self.now))
+            advised = self._advised(quality.check(value, now=self.now))
+        if len(verdicts) == 1:
+            return Verdict(verdicts[0].status, verdicts[0].findings + advised)
+        found = [finding for verdict in verdicts for finding in verdict.findings]
         worst = min((verdict.status for verdict in verdicts), key=_STATUSES.index)
-        return Verdict(worst, found if len(verdicts) == 1 else _gravest(found))
+        return Verdict(worst, _gravest(found + advised))
 
     def _sizes(self, value: dict[str, Value]) -> list[Finding]:
         """Return whether a record is larger than servers take, unless the specification is all."""
