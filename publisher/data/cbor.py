@@ -17,6 +17,7 @@ Value: TypeAlias = "bool | int | str | bytes | Cid | list[Value] | dict[str, Val
 """A value of the data model, as JSON or DAG-CBOR carry it."""
 
 _MAX_DEPTH = 250  # of what is decoded: JSON is written to 254; `check` holds records to 32
+_LEAST = (24, 1 << 8, 1 << 16, 1 << 32)  # what needs 1, 2, 4, 8 bytes beside its head
 _LINK_HEAD = b"\xd8\x2a\x58\x25\x00"
 
 # Most records have the same fields: the CBOR of their short names, with its head, to the names.
@@ -45,6 +46,8 @@ def decode(block: bytes) -> Value:
     """Return the value of a DAG-CBOR block; only the one canonical encoding is read."""
     try:
         value, end = _read(block, 0, 0)
+    except IndexError as error:
+        raise InvalidCbor("the block is cut short") from error
     except RecursionError as error:  # the caller stands deep already
         raise InvalidCbor("nesting is too deep") from error
     if end != len(block):
@@ -135,9 +138,8 @@ def _ordered(names: tuple[str, ...]) -> Sequence[tuple[str, bytes]]:
 def _read(block: bytes, at: int, depth: int) -> tuple[Value, int]:
     if depth > _MAX_DEPTH:
         raise InvalidCbor(f"nesting is deeper than {_MAX_DEPTH}")
-    if at >= len(block):
-        raise InvalidCbor("the block is cut short")
-    major, low = block[at] >> 5, block[at] & 31
+    first = block[at]
+    major, low = first >> 5, first & 31
     if major == 3:
         return _read_text(block, at)
     if major == 7:
@@ -160,17 +162,20 @@ def _read(block: bytes, at: int, depth: int) -> tuple[Value, int]:
 
 
 def _read_number(block: bytes, at: int, low: int) -> tuple[int, int]:
-    at += 1
     if low < 24:
-        return low, at
-    if low > 27:
+        return low, at + 1
+    if low == 24:
+        number, end = block[at + 1], at + 2
+    elif low == 25:
+        number, end = block[at + 1] << 8 | block[at + 2], at + 3
+    elif low < 28:
+        raw, end = _read_bytes(block, at + 1, 1 << low - 24)
+        number = int.from_bytes(raw)
+    else:
         raise InvalidCbor("an indefinite or reserved length")
-    size = 1 << (low - 24)
-    raw, at = _read_bytes(block, at, size)
-    number = int.from_bytes(raw)
-    if number < (24, 1 << 8, 1 << 16, 1 << 32)[low - 24]:
+    if number < _LEAST[low - 24]:
         raise InvalidCbor("an integer isn't written in its shortest form")
-    return number, at
+    return number, end
 
 
 def _read_bytes(block: bytes, at: int, size: int) -> tuple[bytes, int]:
@@ -204,25 +209,30 @@ def _read_map(block: bytes, at: int, count: int, depth: int) -> tuple[Value, int
     mapping: dict[str, Value] = {}
     previous = b""
     for _ in range(count):
-        first = block[at] if at < len(block) else 0
-        if first >> 5 != 3:
-            raise InvalidCbor("a map key is no string")
-        key = block[at : at + first - 0x5F]  # with its head: shorter keys come first
+        key = block[at : at + block[at] - 0x5F]  # with its head: shorter keys come first
         name = _names.get(key)
         if name is None:
-            name, end = _read_text(block, at)
-            key = block[at:end]
-            if len(key) < _SHORT_KEY and len(_names) < _MAX_NAMES:
-                _names[key] = name
+            name, key = _read_name(block, at)
         if key <= previous:
             raise InvalidCbor("map keys are out of order or repeated")
         at += len(key)
         previous = key
-        if at < len(block) and block[at] >> 5 == 3:
+        if block[at] >> 5 == 3:
             mapping[name], at = _read_text(block, at)
         else:
             mapping[name], at = _read(block, at, depth + 1)
     return mapping, at
+
+
+def _read_name(block: bytes, at: int) -> tuple[str, bytes]:
+    """Return a map's key, and its CBOR with the head."""
+    if block[at] >> 5 != 3:
+        raise InvalidCbor("a map key is no string")
+    name, end = _read_text(block, at)
+    key = block[at:end]
+    if len(key) < _SHORT_KEY and len(_names) < _MAX_NAMES:
+        _names[key] = name
+    return name, key
 
 
 def _read_link(block: bytes, at: int, tag: int) -> tuple[Value, int]:
