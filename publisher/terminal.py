@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from publisher.commands.validate import ValidateReport
+from publisher.commands.reports import ValidateReport
 from publisher.errors import PublisherError
 from publisher.output import Line, escape, json_text, render
 from publisher.progress import Progress, Silent

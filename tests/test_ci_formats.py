@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publisher.commands.judge import Checked
-from publisher.commands.validate import ValidateReport
+from publisher.commands.reports import ValidateReport
 from publisher.findings import Finding
 from publisher.output.github import to_annotations
 from publisher.output.sarif import to_sarif

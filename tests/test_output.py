@@ -14,8 +14,8 @@ from publisher.commands.init import InitReport
 from publisher.commands.items import Item, PublishReport
 from publisher.commands.judge import Checked
 from publisher.commands.pull import PullReport
+from publisher.commands.reports import ValidateReport
 from publisher.commands.restore import BackupsReport, RestoreReport, Version
-from publisher.commands.validate import ValidateReport
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
 from publisher.migration import Moving

@@ -8,6 +8,7 @@ import pytest
 
 from publisher import cores
 from publisher.commands import verify as verifying
+from publisher.commands.reports import VerifyReport
 from publisher.commands.repos import Target
 from publisher.config import Config, Settings
 from publisher.data import Value
@@ -64,5 +65,5 @@ def test_many_records_are_verified_as_few_are(
     assert [item.key.rpartition("/")[2] for item in alone.items] == list(map(rkey, invalid))
 
 
-def verify(folder: Path) -> verifying.VerifyReport:
+def verify(folder: Path) -> VerifyReport:
     return verifying.verify(Target(f"folder:{folder}"), Config(Path(), None, Settings()), Silent())

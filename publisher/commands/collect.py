@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from publisher.commands.judge import Checked, Claims, Judge, Status, located
-from publisher.commands.judgements import Judgements
 from publisher.config import Config
 from publisher.cores import spread
 from publisher.documents import DOCUMENT, READERS, Context, Source, find, source_of
@@ -23,6 +22,9 @@ from publisher.progress import Progress
 from publisher.record import Packed, Record
 from publisher.resources import bundled
 from publisher.spool import Spool
+
+if TYPE_CHECKING:
+    from publisher.commands.judgements import Judgements
 
 _PIECE = 100  # files that go to a process at once
 _NAMED = 3  # documents that are named in a finding of another

@@ -12,9 +12,10 @@ from publisher import data
 from publisher.commands.items import PublishReport
 from publisher.commands.publish import publish
 from publisher.commands.pull import PullReport, Selection, pull
+from publisher.commands.reports import ValidateReport
 from publisher.commands.repos import configured
 from publisher.commands.rounds import Options
-from publisher.commands.validate import Request, ValidateReport, validate
+from publisher.commands.validate import Request, validate
 from publisher.errors import StateError
 from publisher.progress import Progress
 from publisher.pulling.wanted import PullOptions

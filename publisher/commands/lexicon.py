@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from publisher.commands.judge import Judge
-from publisher.commands.validate import FailOn, ValidateReport
+from publisher.commands.reports import FailOn, ValidateReport
 from publisher.config import Config
 from publisher.errors import LexiconError
 from publisher.lexicon import Catalog

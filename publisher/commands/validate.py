@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Literal
 
 from publisher.commands.collect import collect, load_lexicons, sources
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Judge
+from publisher.commands.reports import FailOn, ValidateReport
 from publisher.commands.streams import STREAMS, Input, judged
 from publisher.config import Config
-from publisher.findings import Severity
 from publisher.lexicon.catalog import Profile
 from publisher.lexicon.load import catalog_of
 from publisher.progress import Progress
-
-FailOn = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,53 +35,6 @@ class Request:
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
     with_cids: bool = False
-
-
-@dataclass(slots=True)
-class ValidateReport:
-    """Every file and record that was checked, in order, and the lexicon files with findings.
-
-    `files` may be read once only where a stream was checked: so many records aren't held. The
-    counts and the exit status are those of what was taken from `files` so far.
-    """
-
-    files: Iterable[Checked]
-    lexicons: tuple[Checked, ...] = ()
-    fail_on: FailOn = "error"
-    counts: Counter[str] = field(default_factory=Counter)
-    severities: Counter[Severity] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        counted = self._counted(self.files)
-        self.files = tuple(counted) if isinstance(self.files, tuple) else counted
-
-    def _counted(self, files: Iterable[Checked]) -> Iterator[Checked]:
-        for file in files:
-            self.counts[file.status] += 1
-            for finding in file.findings:
-                self.severities[finding.severity] += 1
-            yield file
-
-    def every_file(self) -> Iterator[Checked]:
-        """Yield the lexicon files with findings, then every file and record."""
-        yield from self.lexicons
-        yield from self.files
-
-    @property
-    def exit_status(self) -> int:
-        """1 when a file or a lexicon has an error, or what else `fail_on` names.
-
-        A ref to a lexicon that isn't here counts only in the records that reach it.
-        """
-        failing = {"error", self.fail_on}
-        broken = (
-            found.severity
-            for file in self.lexicons
-            for found in file.findings
-            if found.code != "ref-dangling"
-        )
-        found = self.severities.keys() | set(broken)
-        return 1 if failing & found else 0
 
 
 def validate(config: Config, request: Request, progress: Progress) -> ValidateReport:

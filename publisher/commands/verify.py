@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from publisher.commands.reports import VerifyReport
 from publisher.commands.repos import Target, open_to_read
 from publisher.config import Config
 from publisher.cores import FORKS, pieces, spread
 from publisher.progress import Progress
 from publisher.pulling.proof import Read, read
-from publisher.pulling.state import Proof
 from publisher.repo import Repo
 
 if TYPE_CHECKING:
@@ -28,28 +27,6 @@ _PIECE = 200  # records that go to a process at once
 _ALONE = 2 * _PIECE
 
 _Part: TypeAlias = "tuple[Counter[str], list[Checked]]"
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    """How far a repo is proven, how many records each collection has, and what is wrong with some.
-
-    `counts` are those of the validated records by status; `items` are those with findings.
-    """
-
-    repo: str
-    did: str
-    rev: str
-    commit: str
-    proof: Proof
-    collections: dict[str, int]
-    counts: dict[str, int] = field(default_factory=dict)
-    items: tuple[Checked, ...] = ()
-
-    @property
-    def exit_status(self) -> int:
-        """1 for a record that is invalid; what isn't proven is an error before that."""
-        return 1 if self.counts.get("invalid") else 0
 
 
 def verify(target: Target, config: Config, progress: Progress) -> VerifyReport:

@@ -1,7 +1,7 @@
 """Reports become text, JSON, SARIF or annotations. Pure; nothing here prints.
 
-What only the reports of other commands need isn't imported for a validation: start-up would take
-a fifth longer.
+What only the reports of other commands need isn't imported for `validate` and `verify`: start-up
+would take a fifth longer.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from publisher.commands.validate import ValidateReport
-from publisher.output.lines import Line, escape, validation
+from publisher.commands.reports import ValidateReport, VerifyReport
+from publisher.output.lines import Line, escape, validation, verification
 
 if TYPE_CHECKING:
     from publisher.output.text import Report
@@ -22,6 +22,8 @@ def render(report: Report) -> Iterator[Line]:
     """Yield the lines of a report."""
     if isinstance(report, ValidateReport):
         return validation(report)
+    if isinstance(report, VerifyReport):
+        return verification(report)
     from publisher.output import text
 
     return text.render(report)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from publisher.commands.judge import Checked
-from publisher.commands.validate import ValidateReport
+from publisher.commands.reports import ValidateReport
 from publisher.findings import Finding
 from publisher.output.lines import escape, render_counts
 

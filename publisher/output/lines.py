@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from publisher.commands.judge import Checked
-from publisher.commands.validate import ValidateReport
+from publisher.commands.reports import ValidateReport, VerifyReport
 from publisher.findings import Finding
+
+if TYPE_CHECKING:
+    from publisher.commands.judge import Checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +130,24 @@ def _severities(report: ValidateReport) -> str:
 
 def _shown(file: Checked) -> str:
     return file.key if not file.key.startswith("../") else str(file.path)
+
+
+def verification(report: VerifyReport) -> Iterator[Line]:
+    """Yield the lines of a repo that was proven."""
+    for checked in report.items:
+        yield from of_file(checked.key, checked.findings)
+    total = sum(report.collections.values())
+    yield line((count(total, "record"), "good"), f" of {report.repo} ({report.did})")
+    for name, number in sorted(report.collections.items()):
+        yield line(f"  {number:>9,}  {name}")
+    if report.counts:
+        tallied = tally(report.counts, ("valid", "unknown", "invalid"))
+        yield line(f"of site.standard: {tallied}")
+    yield line((f"rev {report.rev}, {PROOFS[report.proof]}", "faint"))
+
+
+PROOFS = {
+    "proven": "proven: signature, tree, and every record",
+    "record proof": "proven record by record: signature, and its path in the tree",
+    "listed": "listed only: each CID was recomputed and agrees",
+}

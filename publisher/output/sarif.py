@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from publisher import __version__
 from publisher.commands.judge import Checked
-from publisher.commands.validate import ValidateReport
+from publisher.commands.reports import ValidateReport
 from publisher.findings import CODES, RULES, Finding
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note", "off": "note"}

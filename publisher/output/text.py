@@ -11,10 +11,10 @@ from publisher.commands.demo import DemoReport
 from publisher.commands.init import InitReport
 from publisher.commands.items import PublishReport
 from publisher.commands.pull import PullReport
+from publisher.commands.reports import ValidateReport, VerifyReport
 from publisher.commands.restore import BackupsReport, RestoreReport
-from publisher.commands.validate import ValidateReport
-from publisher.commands.verify import VerifyReport
 from publisher.output.lines import (
+    PROOFS,
     Line,
     Span,
     count,
@@ -24,6 +24,7 @@ from publisher.output.lines import (
     of_finding,
     tally,
     validation,
+    verification,
 )
 from publisher.output.publishing import of_difference, publishing
 from publisher.pulling.records import ORIGINALS
@@ -65,7 +66,7 @@ def render(report: Report) -> Iterator[Line]:
         case RestoreReport():
             yield from _restored(report)
         case VerifyReport():
-            yield from _verified(report)
+            yield from verification(report)
         case _:
             assert_never(report)
 
@@ -100,29 +101,9 @@ def _pulled(pulled: Pulled) -> Iterator[Line]:
         )
         told = f"; {ORIGINALS} holds what is, and --json says what is missing"
         yield line((f"{count(len(pulled.lossy), 'file')} {verb}", "doubt"), told)
-    yield line((f"rev {pulled.rev}, {_PROOFS[pulled.proof]}", "faint"))
+    yield line((f"rev {pulled.rev}, {PROOFS[pulled.proof]}", "faint"))
     if pulled.reason:
         yield line((f"not proven: {pulled.reason}", "doubt"))
-
-
-def _verified(report: VerifyReport) -> Iterator[Line]:
-    for checked in report.items:
-        yield from of_file(checked.key, checked.findings)
-    total = sum(report.collections.values())
-    yield line((count(total, "record"), "good"), f" of {report.repo} ({report.did})")
-    for name, number in sorted(report.collections.items()):
-        yield line(f"  {number:>9,}  {name}")
-    if report.counts:
-        tallied = tally(report.counts, ("valid", "unknown", "invalid"))
-        yield line(f"of site.standard: {tallied}")
-    yield line((f"rev {report.rev}, {_PROOFS[report.proof]}", "faint"))
-
-
-_PROOFS = {
-    "proven": "proven: signature, tree, and every record",
-    "record proof": "proven record by record: signature, and its path in the tree",
-    "listed": "listed only: each CID was recomputed and agrees",
-}
 
 
 def _check(report: CheckReport) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from publisher.commands.demo import DemoReport
 from publisher.commands.items import PublishReport
 from publisher.commands.judge import Checked
-from publisher.commands.validate import ValidateReport
+from publisher.commands.reports import ValidateReport
 from publisher.errors import PublisherError
 from publisher.output.text import Report
 
