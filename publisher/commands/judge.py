@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from publisher import data, quality
 from publisher.config import Config, Rule
@@ -17,10 +17,12 @@ from publisher.findings import RULES, Finding, has_errors
 from publisher.lexicon import Catalog, Verdict, readers
 from publisher.lexicon.catalog import Profile
 from publisher.lexicon.load import Loaded
-from publisher.migration import Migration
 from publisher.record import MAX_BYTES, Record, build
 from publisher.spool import whole
 from publisher.syntax import Nsid
+
+if TYPE_CHECKING:
+    from publisher.migration import Migration
 
 _NO_FUTURE = datetime.max.replace(tzinfo=UTC)
 

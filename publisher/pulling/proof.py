@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, S
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Final, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
 
 from publisher.archive import (
     ArchiveError,
@@ -21,10 +21,12 @@ from publisher.archive import (
 )
 from publisher.data import DAG_CBOR, Cid, InvalidCbor, Value, decode
 from publisher.errors import IdentityError, ProofFailed, RepoRefused, RepoUnavailable
-from publisher.pulling.state import Proof
 from publisher.repo import Commit, RemoteRecord, Repo, Snapshot
 from publisher.spool import StoredValue, block_of
 from publisher.syntax import Nsid, Rkey
+
+if TYPE_CHECKING:
+    from publisher.pulling.state import Proof
 
 FETCHES: Final = 3
 """How often a torn archive is fetched: the reference PDS reads without a snapshot."""
