@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from publisher.folder import FolderRepo
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "publisher"
@@ -131,6 +134,15 @@ def test_validation_loads_no_other_command_and_no_cryptography() -> None:
     assert (
         loaded & {"publisher.commands.publish", "publisher.lock", "cryptography", "rich"} == set()
     )
+
+
+def test_verifying_loads_no_other_command_and_nothing_that_writes(tmp_path: Path) -> None:
+    FolderRepo.create(tmp_path / "repo")
+    loaded = modules_loaded_by("verify", "folder:repo", cwd=tmp_path)
+    commands = {name for name in loaded if re.fullmatch(r"publisher\.commands\.\w+", name)}
+    known = {"collect", "judge", "reports", "repos", "verify"}
+    assert commands == {f"publisher.commands.{name}" for name in known}
+    assert loaded & {"publisher.lock", "publisher.plan", "filelock", "httpx", "rich"} == set()
 
 
 def test_good_json_loads_no_parser_of_other_formats(tmp_path: Path) -> None:
