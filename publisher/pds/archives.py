@@ -89,7 +89,7 @@ class _Coming(Placed):
     def end(self, error: BaseException | None) -> None:
         """Say that nothing more comes, and why."""
         with self._changed:
-            self._ended, self._error = True, error
+            self._error, self._ended = error, True
             self._changed.notify()
 
     def leave(self) -> None:
@@ -97,6 +97,8 @@ class _Coming(Placed):
         self._left = True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        if self._ended and not self._error:  # a forked process takes no lock
+            return super().readinto(buffer)
         view = memoryview(buffer).cast("B")
         with self._changed:
             self._changed.wait_for(lambda: self._ended or self._size > self._at)
