@@ -33,30 +33,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _nothing() -> None:
-    """Begin without more; as the first piece of work, start the processes."""
-
-
 def spread(
-    work: Callable[[Item], Result],
-    items: Iterable[Item],
-    progress: Progress,
-    *,
-    begin: Callable[[], None] = _nothing,
+    work: Callable[[Item], Result], items: Iterable[Item], progress: Progress
 ) -> Iterator[Result]:
     """Yield `work(item)` for each item, in order; only a few items are held at a time.
 
-    Each process runs `begin` first; on one core that is this one. Items and results must be
-    picklable; `work` and `begin`, too, unless it FORKS: they are sent once to each process. What
-    `work` raises is raised here, when it is the item's turn.
+    Items and results must be picklable; `work` too, unless it FORKS: it is sent once to each
+    process. What it raises is raised here, when it is the item's turn. On one core it is done here.
     """
     if cores() == 1:
-        begin()
         yield from map(work, items)
         return
     context = multiprocessing.get_context("fork" if FORKS else "spawn")
     waiting: deque[Future[Result]] = deque()
-    with ProcessPoolExecutor(cores(), context, _begin, (begin, work)) as pool:
+    with ProcessPoolExecutor(cores(), context, _begin, (work,)) as pool:
         try:
             with progress.paused():
                 pool.submit(_nothing)
@@ -78,16 +68,19 @@ def pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield piece
 
 
+def _nothing() -> None:
+    """Be the first piece of work: it starts the processes."""
+
+
 _works: list[Callable[..., Any]] = []
 """What this process does for another one."""
 
 
-def _begin(begin: Callable[[], None], work: Callable[..., object]) -> None:
+def _begin(work: Callable[..., object]) -> None:
     """Let the parent alone answer to Ctrl-C: it ends its processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # what the parent has made is no garbage: it needn't be looked at, nor copied
     _works[:] = [work]
-    begin()
 
 
 def _do(item: object) -> Any:

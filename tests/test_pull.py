@@ -501,7 +501,7 @@ def test_each_of_many_records_has_its_own_content(
     forks: bool, site: Site, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not forks:
-        monkeypatch.setattr(records, "_FORKS", False)
+        monkeypatch.setattr(records, "FORKS", False)
     thing = Nsid("com.example.thing")
     values: dict[str, dict[str, Value]] = {
         f"r{number:04}": {"$type": thing, "number": number, "text": f"{number} " * 900}

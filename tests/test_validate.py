@@ -321,10 +321,6 @@ def _squared(number: int) -> int:
     return number * number
 
 
-def _nothing() -> None:
-    pass
-
-
 def test_work_that_is_spread_takes_few_items_ahead_and_keeps_their_order() -> None:
     taken: list[int] = []
 
@@ -333,7 +329,7 @@ def test_work_that_is_spread_takes_few_items_ahead_and_keeps_their_order() -> No
             taken.append(number)
             yield number
 
-    results = spread(_squared, items(), Silent(), begin=_nothing)
+    results = spread(_squared, items(), Silent())
 
     assert next(results) == 10_000
     assert len(taken) <= spreading._AHEAD * spreading.cores()
@@ -341,7 +337,7 @@ def test_work_that_is_spread_takes_few_items_ahead_and_keeps_their_order() -> No
 
 
 def test_what_fails_in_another_process_is_raised_at_its_turn() -> None:
-    results = spread(_squared, [1, 13, 2], Silent(), begin=_nothing)
+    results = spread(_squared, [1, 13, 2], Silent())
     assert next(results) == 1
     with pytest.raises(ValueError, match="thirteen"):
         next(results)

@@ -155,25 +155,8 @@ def _judged(
     if len(found) <= _ALONE:
         return ([_told(judge.file(source, context))] for source, context in found)
     starts = range(0, len(found), _PIECE)
-    return spread(_files, starts, progress, begin=partial(_set_work, judge, found))
+    return spread(partial(_files, judge, found), starts, progress)
 
-
-_judges: list[Judge] = []
-"""The judge of a process that works for another one."""
-
-
-def set_judge(judge: Judge) -> None:
-    """Remember by what this process judges."""
-    _judges[:] = [judge]
-
-
-def the_judge() -> Judge:
-    """Return by what this process judges."""
-    return _judges[0]
-
-
-_found: list[tuple[Source, Context]] = []
-"""All files, so that a piece of the work is only a number."""
 
 _Told: TypeAlias = tuple[
     Status, Packed | None, tuple[Finding, ...], tuple[Claims | None, str | None, bytes]
@@ -181,14 +164,10 @@ _Told: TypeAlias = tuple[
 """What is sent back of a file: its path and key are known here."""
 
 
-def _set_work(judge: Judge, found: Sequence[tuple[Source, Context]]) -> None:
-    set_judge(judge)
-    _found[:] = found
-
-
-def _files(start: int) -> list[_Told]:
-    piece = _found[start : start + _PIECE]
-    return [_told(the_judge().file(source, context)) for source, context in piece]
+def _files(judge: Judge, found: Sequence[tuple[Source, Context]], start: int) -> list[_Told]:
+    """Judge a piece of the files, which every process has, so that only its number is sent."""
+    piece = found[start : start + _PIECE]
+    return [_told(judge.file(source, context)) for source, context in piece]
 
 
 def _told(file: Checked) -> _Told:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from publisher.commands.collect import set_judge, the_judge
 from publisher.commands.judge import Checked, Judge
 from publisher.cores import pieces, spread
 from publisher.errors import SourceError
@@ -83,9 +82,9 @@ _Lines = list[tuple[int, bytes]]
 def _spread(
     path: Path, content: BinaryIO | io.RawIOBase, judge: Judge, progress: Progress
 ) -> Iterator[Checked]:
-    work = partial(_judge_lines, path)
+    work = partial(_judge_lines, judge, path)
     found = pieces(_lines(path, content), _PIECE)
-    for part in spread(work, found, progress, begin=partial(set_judge, judge)):
+    for part in spread(work, found, progress):
         yield from part
 
 
@@ -102,8 +101,7 @@ def _lines(path: Path, content: BinaryIO | io.RawIOBase) -> Iterator[tuple[int, 
             yield number, line.rstrip(b"\r\n")
 
 
-def _judge_lines(path: Path, lines: _Lines) -> list[Checked]:
-    judge = the_judge()
+def _judge_lines(judge: Judge, path: Path, lines: _Lines) -> list[Checked]:
     return [judge.record(path, f"{path}:{number}", line, line=number) for number, line in lines]
 
 

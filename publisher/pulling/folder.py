@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Final, Literal, TypeAlias
 
@@ -72,6 +73,10 @@ class OutputFolder:
         self._made: set[Path] = set()
         self._seen: dict[str, File] = {}  # what was found as it was written
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Go to another process, which begins with what is known now."""
+        return partial(OutputFolder, force=self.force), (self.path, self.files)
 
     def begin(self) -> None:
         """Make the folder itself, and remove what killed pulls left there. Raises StateError."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from publisher import data
-from publisher.cores import pieces, spread
+from publisher.cores import FORKS, pieces, spread
 from publisher.data import DAG_CBOR, Cid, InvalidCbor, Value, blob_refs
 from publisher.documents import escape_rkey
 from publisher.progress import Progress
@@ -27,9 +25,6 @@ ORIGINALS: Final = ".originals"
 
 Block: TypeAlias = Callable[[str], bytes]
 """From a record's key to its block."""
-_Reader: TypeAlias = Callable[[Sequence[Any]], list[Any]]
-_FORKS: Final = sys.platform == "linux"
-"""Whether the processes begin with all that this one has, and share its open files."""
 
 _PIECE: Final = 100  # records that go to a process at once
 _ALONE: Final = 2 * _PIECE
@@ -173,31 +168,27 @@ def write_all(
             yield write(folder, work, block(work.key))
             progress.advance()
         return
-    # A forked process reads the archive itself: nothing that was read need be sent.
-    read: _Reader = partial(_with_blocks, block)
-    there: _Reader = read if _FORKS else list
-    runs: Iterator[list[Any]] = pieces(works, _PIECE)
-    begin = partial(_begin, folder.path, folder.files, there, force=folder.force)
-    for part in spread(_write_piece, runs if _FORKS else map(read, runs), progress, begin=begin):
+    runs = pieces(works, _PIECE)
+    if FORKS:  # each process reads the archive: nothing that was read need be sent
+        parts = spread(partial(_write_works, folder, block), runs, progress)
+    else:
+        read = partial(_with_blocks, block)
+        parts = spread(partial(_write_blocks, folder), map(read, runs), progress)
+    for part in parts:
         yield from part
         progress.advance(len(part))
 
 
-_places: list[tuple[OutputFolder, _Reader]] = []
-"""Where this process writes for another one, and how it comes to the blocks."""
-
-
-def _begin(path: Path, known: Mapping[str, File], read: _Reader, *, force: bool) -> None:
-    _places[:] = [(OutputFolder(path, known, force=force), read)]
-
-
-def _write_piece(piece: Sequence[Any]) -> list[Done]:
-    folder, read = _places[0]
-    return [write(folder, work, block) for work, block in read(piece)]
+def _write_works(folder: OutputFolder, block: Block, works: Sequence[Work]) -> list[Done]:
+    return _write_blocks(folder, _with_blocks(block, works))
 
 
 def _with_blocks(block: Block, works: Sequence[Work]) -> list[tuple[Work, bytes]]:
     return [(work, block(work.key)) for work in works]
+
+
+def _write_blocks(folder: OutputFolder, works: Sequence[tuple[Work, bytes]]) -> list[Done]:
+    return [write(folder, work, block) for work, block in works]
 
 
 def text_of(value: Value) -> bytes:
