@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.commands.judge import Checked
+from publisher.commands.checked import Checked
 from publisher.commands.reports import ValidateReport
 from publisher.findings import Finding
 from publisher.output.github import to_annotations

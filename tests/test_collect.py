@@ -13,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from publisher import lexicon
+from publisher.commands.checked import Checked
 from publisher.commands.collect import collect, load_catalog, sources
-from publisher.commands.judge import Checked, Judge, _longest
+from publisher.commands.judge import Judge, _longest
 from publisher.config import Config, Settings
 from publisher.data import DAG_CBOR, RAW, Cid, Value, encode, to_plain
 from publisher.documents import Source

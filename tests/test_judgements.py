@@ -14,8 +14,9 @@ import pytest
 
 from publisher import lock
 from publisher.commands import judgements
+from publisher.commands.checked import Checked
 from publisher.commands.collect import collect, load_catalog, sources
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Judge
 from publisher.commands.judgements import FILE_NAME, Judgements
 from publisher.documents import Source
 from publisher.errors import SourceError

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from publisher import data
 from publisher.apply import applier
 from publisher.commands.check import check
+from publisher.commands.checked import Checked
 from publisher.commands.items import PublishReport
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Judge
 from publisher.commands.publish import compare
 from publisher.data import Cid, Value
 from publisher.documents import DOCUMENT, Context, Source

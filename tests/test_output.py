@@ -10,9 +10,9 @@ import pytest
 from publisher.backups import Damage
 from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
+from publisher.commands.checked import Checked
 from publisher.commands.init import InitReport
 from publisher.commands.items import Item, PublishReport
-from publisher.commands.judge import Checked
 from publisher.commands.pull import PullReport
 from publisher.commands.reports import ValidateReport
 from publisher.commands.restore import BackupsReport, RestoreReport, Version

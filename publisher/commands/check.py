@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from publisher import lock
+from publisher.commands.checked import Checked
 from publisher.commands.collect import collect, load_catalog, sources
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Judge
 from publisher.commands.memory import Memory, state_of
 from publisher.commands.migrating import migration, remembered
 from publisher.commands.repos import configured, open_to_read

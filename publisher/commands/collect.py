@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from publisher.commands.judge import Checked, Claims, Judge, Status, located
+from publisher.commands.checked import Checked, Claims, Status
+from publisher.commands.judge import Judge, located
 from publisher.config import Config
 from publisher.cores import spread
 from publisher.documents import DOCUMENT, READERS, Context, Source, find, source_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from publisher.apply import Outcome
-from publisher.commands.judge import Checked
+from publisher.commands.checked import Checked
 from publisher.errors import PublisherError
 from publisher.findings import Finding
 from publisher.migration import Moving

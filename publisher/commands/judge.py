@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from publisher import data, quality
+from publisher.commands.checked import Checked, Claims, Status
 from publisher.config import Config, Rule
 from publisher.data import Cid, Value, to_plain
 from publisher.documents import DOCUMENT, READERS, Context, Reading, Source, read
@@ -19,7 +20,6 @@ from publisher.lexicon.catalog import Profile
 from publisher.lexicon.load import Loaded
 from publisher.record import MAX_BYTES, Record, build
 from publisher.spool import whole
-from publisher.syntax import Nsid
 
 if TYPE_CHECKING:
     from publisher.migration import Migration
@@ -31,67 +31,6 @@ _MOST_JSON = 16  # bytes that one of DAG-CBOR becomes at most: no bytes at all a
 _NO_SITE = "site is missing"
 _SEVERITIES = ("error", "warning", "info")  # the gravest first
 _STATUSES = ("invalid", "unknown", "valid")  # the worst first
-Status = Literal["valid", "invalid", "unknown", "draft", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What a document takes for itself, so that no other may have it too.
-
-    `named` are the collection and rkey of the records that the author named.
-    """
-
-    key: str
-    collection: Nsid
-    site: Value
-    path: Value
-    url: Value
-    named: tuple[tuple[str, str], ...]
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Go to another process in a fifth of the time that dataclasses take."""
-        parts = (self.key, self.collection, self.site, self.path, self.url, self.named)
-        return Claims, parts
-
-    @classmethod
-    def of(cls, record: Record) -> Claims:
-        """Return what a record claims."""
-        uri = record.at_uri
-        places = [(record.collection, record.rkey)]
-        if uri and uri.collection:
-            places.append((uri.collection, uri.rkey))
-        named = tuple(dict.fromkeys((place, rkey) for place, rkey in places if rkey))
-        return cls(
-            record.key,
-            record.collection,
-            record.site,
-            record.value.get("path"),
-            record.value.get("url"),
-            named,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A file or record after all checks.
-
-    `record` is there when it is valid or unknown, and was asked for; `claims` also without.
-    `digest` is the SHA-256 of the file, where it was read for this.
-    """
-
-    path: Path
-    key: str
-    status: Status
-    record: Record | None
-    findings: tuple[Finding, ...]
-    claims: Claims | None = None
-    cid: str | None = None
-    digest: bytes = b""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Go to another process in a fifth of the time that dataclasses take."""
-        rest = (self.status, self.record, self.findings, self.claims, self.cid, self.digest)
-        return Checked, (self.path, self.key, *rest)
 
 
 @dataclass(frozen=True, slots=True)

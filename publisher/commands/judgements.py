@@ -18,7 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from publisher.commands.judge import Checked, Claims, Judge, Status
+from publisher.commands.checked import Checked, Claims, Status
+from publisher.commands.judge import Judge
 from publisher.data import Cid, InvalidCid, Value
 from publisher.documents import Blob, Context, Source, is_still_found
 from publisher.documents.model import MARKDOWN_OWNED

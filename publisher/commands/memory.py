@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from publisher import lock
 from publisher.apply import Outcome, threads, uri_of
 from publisher.backups import Backups, Kept
-from publisher.commands.judge import Checked
+from publisher.commands.checked import Checked
 from publisher.config import Config
 from publisher.data import blob_refs
 from publisher.errors import GuardStopped, RepoRefused

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from publisher import lock
 from publisher.apply import lost_blob
+from publisher.commands.checked import Checked
 from publisher.commands.collect import collect, load_catalog, sources
 from publisher.commands.items import Item, PublishReport, Reporter, invalid, ordered
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.judge import Judge
 from publisher.commands.judgements import Judgements
 from publisher.commands.memory import another_account, recall, remember
 from publisher.commands.migrating import migration, remembered, repos

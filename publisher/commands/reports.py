@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from publisher.commands.judge import Checked
+    from publisher.commands.checked import Checked
     from publisher.findings import Severity
     from publisher.pulling.state import Proof
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from publisher.apply import Applier, Blobs, Keep, Outcome, key_of
 from publisher.backups import Backups
-from publisher.commands.judge import Checked
+from publisher.commands.checked import Checked
 from publisher.commands.memory import Memory, WriteAhead, state_of
 from publisher.config import Config
 from publisher.documents import DOCUMENT

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from publisher.commands.judge import Checked, Judge
+from publisher.commands.checked import Checked
+from publisher.commands.judge import Judge
 from publisher.cores import pieces, spread
 from publisher.errors import SourceError
 from publisher.findings import Finding

@@ -18,7 +18,8 @@ from publisher.pulling.proof import Read, read
 from publisher.repo import Repo
 
 if TYPE_CHECKING:
-    from publisher.commands.judge import Checked, Judge
+    from publisher.commands.checked import Checked
+    from publisher.commands.judge import Judge
 
 VALIDATED = "site.standard."
 """The records of collections that begin so are validated."""

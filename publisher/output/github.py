@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from publisher.commands.judge import Checked
+from publisher.commands.checked import Checked
 from publisher.commands.reports import ValidateReport
 from publisher.findings import Finding
 from publisher.output.lines import escape, render_counts

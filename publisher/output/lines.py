@@ -10,7 +10,7 @@ from publisher.commands.reports import ValidateReport, VerifyReport
 from publisher.findings import Finding
 
 if TYPE_CHECKING:
-    from publisher.commands.judge import Checked
+    from publisher.commands.checked import Checked
 
 
 @dataclass(frozen=True, slots=True)

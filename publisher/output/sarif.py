@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from publisher import __version__
-from publisher.commands.judge import Checked
+from publisher.commands.checked import Checked
 from publisher.commands.reports import ValidateReport
 from publisher.findings import CODES, RULES, Finding
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+from publisher.commands.checked import Checked
 from publisher.commands.demo import DemoReport
 from publisher.commands.items import PublishReport
-from publisher.commands.judge import Checked
 from publisher.commands.reports import ValidateReport
 from publisher.errors import PublisherError
 from publisher.output.text import Report
