@@ -79,6 +79,26 @@ def test_a_repo_comes_in_one_archive_and_then_costs_one_request(
     assert asked(pds) == {"getLatestCommit": 1}
 
 
+@pytest.mark.parametrize("form", ["json", "markdown"])
+def test_where_the_repo_has_not_moved_only_missing_blobs_come(
+    form: str, site: Site, target: Target, pds: ReferencePds, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    pulled(target, out, form=form)
+    before = files(out)
+    lost = min(path for path in before if path.startswith("blobs/"))
+    (out / lost).unlink()
+    pds.reset()
+
+    again = pulled(target, out, form=form)
+
+    assert (again.counts["new"], again.proof) == (1, "proven")
+    assert asked(pds) == {"getLatestCommit": 1, "getBlob": 1}
+    assert files(out) == before
+    assert pulled(target, out, form=form).counts.keys() == {"unchanged"}
+    assert asked(pds) == {"getLatestCommit": 1}
+
+
 def test_what_is_new_since_is_proven_on_top_of_what_was(
     site: Site, target: Target, pds: ReferencePds, tmp_path: Path
 ) -> None:

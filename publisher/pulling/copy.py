@@ -15,7 +15,7 @@ from publisher.progress import Progress
 from publisher.pulling.folder import OutputFolder, PulledFile
 from publisher.pulling.manifest import read_manifest
 from publisher.pulling.pages import Named, archive_may_have_pages, may_have_pages, pages_of
-from publisher.pulling.proof import Known, Read, check_order, read, read_record
+from publisher.pulling.proof import Known, Read, as_known, check_order, read, read_record
 from publisher.pulling.records import (
     Names,
     Work,
@@ -75,7 +75,10 @@ class Copy:
             return self._report(before.commit, before.proof, "", len(self._state.files))
         # Who could prove it once must do so again: a listing might hide what it likes.
         must_prove = self._options.must_prove or (before is not None and before.proof == "proven")
-        known = self._known(commit)
+        known = self._known()
+        if before and known and before.commit == commit:  # only blobs may be missing
+            self._progress.advance()
+            return self._write(as_known(commit, known))
         with read_scope(self._repo, self._scope, known, must_prove=must_prove) as found:
             check_order(self._repo, found.commit, before.commit if before else None)
             self._progress.advance()
@@ -91,10 +94,10 @@ class Copy:
             return False
         return all(self._folder.has(path, file.cid) for path, file in self._state.files.items())
 
-    def _known(self, commit: Commit) -> Known | None:
-        """Return what was proven before, where what is new since can be built upon it."""
+    def _known(self) -> Known | None:
+        """Return what was proven before, where its files are here: what is new builds upon it."""
         head = self._state.head
-        if not head or head.proof != "proven" or head.commit.rev >= commit.rev:
+        if not head or head.proof != "proven":
             return None
         if not self._is_again or self._scope.publication:
             return None

@@ -153,6 +153,15 @@ def _as_read(proven: Proven, file: BinaryIO | None, known: Known | None) -> Read
     return Read(commit, "proven", items, block, whole=True, archive=file)
 
 
+def as_known(commit: Commit, known: Known) -> Read:
+    """Return a repo that hasn't moved since it was proven, and whose records are all at hand."""
+
+    def block(path: str) -> bytes:
+        raise MissingBlock(known.items[path], path)
+
+    return Read(commit, "proven", _Texts(known.items, known), block, whole=True)
+
+
 class _Texts(Mapping[str, str]):
     """CIDs as text, made when they are asked for: those of all take as long as the proof."""
 
