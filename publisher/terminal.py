@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from publisher.output.text import Report
+    from publisher.output import Report
 
 _EVERY = 10.0  # seconds between two lines about work that goes on
 

@@ -14,9 +14,9 @@ from typing import Any
 from PIL import Image
 
 from publisher import config as configuration
-from publisher.commands.items import PublishReport
 from publisher.commands.publish import publish
-from publisher.commands.pull import PullReport, Selection, pull
+from publisher.commands.pull import Selection, pull
+from publisher.commands.reports import PublishReport, PullReport
 from publisher.commands.repos import configured
 from publisher.commands.rounds import Options
 from publisher.config import Config

@@ -10,8 +10,8 @@ from shutil import rmtree
 import pytest
 
 from publisher import data
-from publisher.commands.items import PublishReport
 from publisher.commands.publish import compare, publish
+from publisher.commands.reports import PublishReport
 from publisher.commands.rounds import Options
 from publisher.documents import DOCUMENT
 from publisher.errors import GuardStopped

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from publisher.folder import FolderRepo
+from tests.site import make_site
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "publisher"
@@ -140,9 +141,19 @@ def test_verifying_loads_no_other_command_and_nothing_that_writes(tmp_path: Path
     FolderRepo.create(tmp_path / "repo")
     loaded = modules_loaded_by("verify", "folder:repo", cwd=tmp_path)
     commands = {name for name in loaded if re.fullmatch(r"publisher\.commands\.\w+", name)}
-    known = {"collect", "judge", "reports", "repos", "verify"}
+    known = {"checked", "collect", "judge", "reports", "repos", "verify"}
     assert commands == {f"publisher.commands.{name}" for name in known}
     assert loaded & {"publisher.lock", "publisher.plan", "filelock", "httpx", "rich"} == set()
+
+
+@pytest.mark.parametrize("command", ["pull", "publish"])
+def test_what_is_run_most_loads_no_other_command(command: str, tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    site.write("a.md")
+    site.publish()
+    loaded = modules_loaded_by(command, cwd=site.root)
+    others = {"account", "check", "demo", "init", "restore", "validate", "verify"}
+    assert loaded & {f"publisher.commands.{name}" for name in others} == set()
 
 
 def test_good_json_loads_no_parser_of_other_formats(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from publisher import config, identity, transport
-from publisher.commands.pull import PullReport
+from publisher.commands.reports import PullReport
 from publisher.commands.repos import Target
 from publisher.commands.verify import verify
 from publisher.data import Cid

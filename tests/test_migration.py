@@ -18,9 +18,9 @@ from publisher import data
 from publisher.apply import applier
 from publisher.commands.check import check
 from publisher.commands.checked import Checked
-from publisher.commands.items import PublishReport
 from publisher.commands.judge import Judge
 from publisher.commands.publish import compare
+from publisher.commands.reports import PublishReport
 from publisher.data import Cid, Value
 from publisher.documents import DOCUMENT, Context, Source
 from publisher.errors import ConfigError, GuardStopped, RepoRefused, SourceError

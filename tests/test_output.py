@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,19 +13,19 @@ from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
 from publisher.commands.checked import Checked
 from publisher.commands.init import InitReport
-from publisher.commands.items import Item, PublishReport
-from publisher.commands.pull import PullReport
-from publisher.commands.reports import ValidateReport
+from publisher.commands.reports import Item, PublishReport, PullReport, ValidateReport
 from publisher.commands.restore import BackupsReport, RestoreReport, Version
 from publisher.errors import IdentityError, RepoUnavailable
 from publisher.findings import Finding
 from publisher.migration import Moving
 from publisher.output import escape, json_text, render, to_json
-from publisher.output.text import Report
 from publisher.plan import Guard
 from publisher.pulling.folder import PulledFile
 from publisher.pulling.wanted import Pulled
 from publisher.syntax import Did
+
+if TYPE_CHECKING:
+    from publisher.output import Report
 
 TOO_LONG = Finding("/title", "too-long", "has 5,001 bytes", "error", "shorten it by 1")
 ODD = Finding("", "no-record", "has no $type", "warning", "add $type")

@@ -10,7 +10,7 @@ from typing import IO
 import pytest
 
 from publisher import data
-from publisher.commands.pull import PullReport
+from publisher.commands.reports import PullReport
 from publisher.data import RAW, Cid, Value
 from publisher.documents import DOCUMENT
 from publisher.errors import RepoUnavailable

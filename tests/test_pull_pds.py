@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from publisher.archive import verify_car
-from publisher.commands.items import PublishReport
 from publisher.commands.pull import Selection, pull
+from publisher.commands.reports import PublishReport
 from publisher.commands.repos import Target
 from publisher.commands.verify import verify
 from publisher.errors import ProofFailed, RepoRefused

@@ -22,7 +22,7 @@ from pathlib import Path
 import keyring
 import pytest
 
-from publisher.commands.items import PublishReport
+from publisher.commands.reports import PublishReport
 from publisher.errors import PublisherError
 from publisher.output import render, to_json
 from publisher.pds import reading

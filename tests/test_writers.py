@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from publisher.apply import applier
-from publisher.commands.items import PublishReport
+from publisher.commands.reports import PublishReport
 from publisher.data import Value
 from publisher.documents import DOCUMENT
 from publisher.folder import FolderRepo

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from publisher.commands.items import PublishReport
+from publisher.commands.reports import PublishReport
 from publisher.documents import DOCUMENT
 from publisher.pds import PdsRepo
 from publisher.repo import RemoteRecord, Repo

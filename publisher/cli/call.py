@@ -14,7 +14,7 @@ from publisher.errors import PublisherError
 if TYPE_CHECKING:
     from publisher.commands.repos import Target
     from publisher.config import Config
-    from publisher.output.text import Report
+    from publisher.output import Report
     from publisher.progress import Progress
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from publisher import config as configuration
 from publisher import data
-from publisher.commands.items import PublishReport
 from publisher.commands.publish import publish
-from publisher.commands.pull import PullReport, Selection, pull
-from publisher.commands.reports import ValidateReport
+from publisher.commands.pull import Selection, pull
+from publisher.commands.reports import PublishReport, PullReport, ValidateReport
 from publisher.commands.repos import configured
 from publisher.commands.rounds import Options
 from publisher.commands.validate import Request, validate

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 from publisher.apply import Outcome
 from publisher.commands.checked import Checked
-from publisher.errors import PublisherError
+from publisher.commands.reports import ActionName, Item
 from publisher.findings import Finding
-from publisher.migration import Moving
 from publisher.plan import (
     Action,
     Adopt,
     Conflict,
-    Cost,
     Create,
     Delete,
     Difference,
     Forget,
-    Guard,
     Keep,
     LockEntry,
     Orphan,
@@ -34,77 +30,6 @@ from publisher.plan import (
 from publisher.record import Record
 from publisher.spool import whole
 from publisher.syntax import Did
-
-ActionName = Literal[
-    "create",
-    "update",
-    "delete",
-    "adopt",
-    "unchanged",
-    "kept",
-    "remote-changed",
-    "remote-deleted",
-    "orphan",
-    "conflict",
-    "failed",
-    "invalid",
-    "pending",
-]
-"""`adopt` is one that waits for --adopt, `pending` one that something came before."""
-
-_NEEDY = frozenset({"conflict", "adopt", "failed", "invalid"})
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What happens, or happened, to one document or record.
-
-    `differences` lead from the record to the document; they are only looked for when asked.
-    """
-
-    path: str
-    action: ActionName
-    uri: str | None = None
-    cid: str | None = None
-    changed: tuple[str, ...] = ()
-    reason: str = ""
-    remedy: str = ""
-    findings: tuple[Finding, ...] = ()
-    differences: tuple[Difference, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PublishReport:
-    """One item a document, in their order; `error` is what ended the run early.
-
-    `cost` is what the writes cost that were planned first, `wait` how long they take at the usual
-    limits, in words; None where no limits are counted. `guards` are those that would stop what was
-    only planned.
-    """
-
-    repo: str
-    did: str
-    dry_run: bool
-    items: tuple[Item, ...]
-    uploaded: int = 0
-    commits: int = 0
-    cost: Cost | None = None
-    wait: str | None = None
-    migration: Moving | None = None
-    guards: tuple[Guard, ...] = ()
-    error: PublisherError | None = None
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many items have each action."""
-        return dict(Counter(item.action for item in self.items))
-
-    @property
-    def exit_status(self) -> int:
-        """1 when something needs a person; an error's own status before that."""
-        if self.error:
-            return self.error.exit_status
-        return 1 if self.guards or any(item.action in _NEEDY for item in self.items) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from publisher import lock
 from publisher.apply import lost_blob
 from publisher.commands.checked import Checked
 from publisher.commands.collect import collect, load_catalog, sources
-from publisher.commands.items import Item, PublishReport, Reporter, invalid, ordered
+from publisher.commands.items import Reporter, invalid, ordered
 from publisher.commands.judge import Judge
 from publisher.commands.judgements import Judgements
 from publisher.commands.memory import another_account, recall, remember
 from publisher.commands.migrating import migration, remembered, repos
+from publisher.commands.reports import Item, PublishReport
 from publisher.commands.repos import Prompt, Target, configured, open_to_write
 from publisher.commands.rounds import Confirm, Gone, Options, Run, rounds
 from publisher.config import Config

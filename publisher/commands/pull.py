@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from publisher import syntax
+from publisher.commands.reports import PullReport
 from publisher.commands.repos import Target, open_to_read
 from publisher.errors import ConfigError, PublisherError, StateError
 from publisher.files import writing
@@ -37,22 +38,6 @@ class Selection:
 
     target: Target
     scope: Scope = field(default_factory=Scope)
-
-
-@dataclass(frozen=True, slots=True)
-class PullReport:
-    """One entry a repo; `errors` are the repos that could not be pulled, by name."""
-
-    repos: tuple[Pulled, ...]
-    errors: Mapping[str, PublisherError] = field(default_factory=dict)
-
-    @property
-    def exit_status(self) -> int:
-        """1 for a file that was kept or failed; an error's own status before that."""
-        if self.errors:
-            return max(error.exit_status for error in self.errors.values())
-        statuses = {file.status for pulled in self.repos for file in pulled.files}
-        return 1 if statuses & {"kept", "failed"} else 0
 
 
 def select(name: str, template: Target, collections: Sequence[Nsid]) -> Selection:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from publisher.errors import PublisherError
+
 if TYPE_CHECKING:
     from publisher.commands.checked import Checked
-    from publisher.findings import Severity
+    from publisher.findings import Finding, Severity
+    from publisher.migration import Moving
+    from publisher.plan import Cost, Difference, Guard
     from publisher.pulling.state import Proof
+    from publisher.pulling.wanted import Pulled
 
 FailOn = Literal["error", "warning"]
 
@@ -82,3 +87,91 @@ class VerifyReport:
     def exit_status(self) -> int:
         """1 for a record that is invalid; what isn't proven is an error before that."""
         return 1 if self.counts.get("invalid") else 0
+
+
+ActionName = Literal[
+    "create",
+    "update",
+    "delete",
+    "adopt",
+    "unchanged",
+    "kept",
+    "remote-changed",
+    "remote-deleted",
+    "orphan",
+    "conflict",
+    "failed",
+    "invalid",
+    "pending",
+]
+"""`adopt` is one that waits for --adopt, `pending` one that something came before."""
+
+_NEEDY = frozenset({"conflict", "adopt", "failed", "invalid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What happens, or happened, to one document or record.
+
+    `differences` lead from the record to the document; they are only looked for when asked.
+    """
+
+    path: str
+    action: ActionName
+    uri: str | None = None
+    cid: str | None = None
+    changed: tuple[str, ...] = ()
+    reason: str = ""
+    remedy: str = ""
+    findings: tuple[Finding, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """One item a document, in their order; `error` is what ended the run early.
+
+    `cost` is what the writes cost that were planned first, `wait` how long they take at the usual
+    limits, in words; None where no limits are counted. `guards` are those that would stop what was
+    only planned.
+    """
+
+    repo: str
+    did: str
+    dry_run: bool
+    items: tuple[Item, ...]
+    uploaded: int = 0
+    commits: int = 0
+    cost: Cost | None = None
+    wait: str | None = None
+    migration: Moving | None = None
+    guards: tuple[Guard, ...] = ()
+    error: PublisherError | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many items have each action."""
+        return dict(Counter(item.action for item in self.items))
+
+    @property
+    def exit_status(self) -> int:
+        """1 when something needs a person; an error's own status before that."""
+        if self.error:
+            return self.error.exit_status
+        return 1 if self.guards or any(item.action in _NEEDY for item in self.items) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class PullReport:
+    """One entry a repo; `errors` are the repos that could not be pulled, by name."""
+
+    repos: tuple[Pulled, ...]
+    errors: Mapping[str, PublisherError] = field(default_factory=dict)
+
+    @property
+    def exit_status(self) -> int:
+        """1 for a file that was kept or failed; an error's own status before that."""
+        if self.errors:
+            return max(error.exit_status for error in self.errors.values())
+        statuses = {file.status for pulled in self.repos for file in pulled.files}
+        return 1 if statuses & {"kept", "failed"} else 0

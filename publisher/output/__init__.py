@@ -1,19 +1,21 @@
 """Reports become text, JSON, SARIF or annotations. Pure; nothing here prints.
 
-What only the reports of other commands need isn't imported for `validate` and `verify`: start-up
+What only the reports of other commands need isn't imported for those that are run most: start-up
 would take a fifth longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from publisher.commands.reports import ValidateReport, VerifyReport
+from publisher.commands.reports import PublishReport, PullReport, ValidateReport, VerifyReport
 from publisher.output.lines import Line, escape, validation, verification
 
 if TYPE_CHECKING:
-    from publisher.output.text import Report
+    from publisher.output.text import OtherReport
+
+    Report: TypeAlias = ValidateReport | VerifyReport | PublishReport | PullReport | OtherReport
 
 __all__ = ["Line", "escape", "json_text", "render", "to_json"]
 
@@ -24,6 +26,14 @@ def render(report: Report) -> Iterator[Line]:
         return validation(report)
     if isinstance(report, VerifyReport):
         return verification(report)
+    if isinstance(report, PublishReport):
+        from publisher.output.publishing import publishing
+
+        return publishing(report)
+    if isinstance(report, PullReport):
+        from publisher.output.pulling import pulling
+
+        return pulling(report)
     from publisher.output import text
 
     return text.render(report)

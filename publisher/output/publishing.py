@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from publisher.commands.items import Item, PublishReport
-from publisher.migration import Moving
+from publisher.commands.reports import Item, PublishReport
 from publisher.output.lines import Line, count, label, line, of_file, of_finding, tally
-from publisher.plan import Cost, Difference
+
+if TYPE_CHECKING:
+    from publisher.migration import Moving
+    from publisher.plan import Cost, Difference
 
 _LABELS = {"remote-changed": "remote", "remote-deleted": "remote"}
 _PAST = {"create": "created", "update": "updated", "delete": "deleted"}

@@ -9,50 +9,27 @@ from publisher.commands.account import AccountReport
 from publisher.commands.check import CheckReport, Compared
 from publisher.commands.demo import DemoReport
 from publisher.commands.init import InitReport
-from publisher.commands.items import PublishReport
-from publisher.commands.pull import PullReport
-from publisher.commands.reports import ValidateReport, VerifyReport
 from publisher.commands.restore import BackupsReport, RestoreReport
 from publisher.output.lines import (
-    PROOFS,
     Line,
     Span,
     count,
     label,
     line,
-    of_file,
     of_finding,
-    tally,
     validation,
-    verification,
 )
 from publisher.output.publishing import of_difference, publishing
-from publisher.pulling.records import ORIGINALS
-from publisher.pulling.wanted import Pulled
+from publisher.output.pulling import pulling
 
-Report: TypeAlias = (
-    ValidateReport
-    | PublishReport
-    | PullReport
-    | CheckReport
-    | AccountReport
-    | InitReport
-    | DemoReport
-    | BackupsReport
-    | RestoreReport
-    | VerifyReport
+OtherReport: TypeAlias = (
+    CheckReport | AccountReport | InitReport | DemoReport | BackupsReport | RestoreReport
 )
 
 
-def render(report: Report) -> Iterator[Line]:
+def render(report: OtherReport) -> Iterator[Line]:
     """Yield the lines of a report."""
     match report:
-        case ValidateReport():
-            yield from validation(report)
-        case PublishReport():
-            yield from publishing(report)
-        case PullReport():
-            yield from _pull(report)
         case CheckReport():
             yield from _check(report)
         case AccountReport():
@@ -65,45 +42,8 @@ def render(report: Report) -> Iterator[Line]:
             yield from _backups(report)
         case RestoreReport():
             yield from _restored(report)
-        case VerifyReport():
-            yield from verification(report)
         case _:
             assert_never(report)
-
-
-def _pull(report: PullReport) -> Iterator[Line]:
-    for pulled in report.repos:
-        yield from _pulled(pulled)
-    for name, error in report.errors.items():
-        yield line(label("failed"), f"{name}: {error.message}")
-        if error.remedy:
-            yield line("          ", ("→ ", "faint"), error.remedy)
-
-
-def _pulled(pulled: Pulled) -> Iterator[Line]:
-    for file in pulled.files:
-        if file.status in {"kept", "trashed", "deleted", "failed"}:
-            yield line(label(file.status), file.path)
-            yield line("          ", file.reason)
-        if file.losses:
-            yield line((file.path, "name"), ("  isn't all of its record:", "doubt"))
-            for loss in file.losses:
-                yield line("          ", loss)
-        yield from of_file(file.path, file.findings)
-    words = ("new", "updated", "unchanged", "kept", "trashed", "deleted", "failed")
-    yield line(
-        (f"{tally(pulled.counts, words) or 'nothing'}", "good"),
-        f": the files of {pulled.repo} in {pulled.folder}",
-    )
-    if pulled.lossy:
-        verb = (
-            "isn't all of its record" if len(pulled.lossy) == 1 else "aren't all of their records"
-        )
-        told = f"; {ORIGINALS} holds what is, and --json says what is missing"
-        yield line((f"{count(len(pulled.lossy), 'file')} {verb}", "doubt"), told)
-    yield line((f"rev {pulled.rev}, {PROOFS[pulled.proof]}", "faint"))
-    if pulled.reason:
-        yield line((f"not proven: {pulled.reason}", "doubt"))
 
 
 def _check(report: CheckReport) -> Iterator[Line]:
@@ -165,7 +105,7 @@ def _demo(report: DemoReport) -> Iterator[Line]:
     yield line(("2  publisher publish", "name"))
     yield from _indented(publishing(report.published))
     yield line(("3  publisher pull", "name"))
-    yield from _indented(_pull(report.pulled))
+    yield from _indented(pulling(report.pulled))
     yield line(("4  what came back, beside what went out", "name"))
     for trip in report.round_trips:
         same = trip.sent == trip.pulled

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from publisher.commands.checked import Checked
-from publisher.commands.demo import DemoReport
-from publisher.commands.items import PublishReport
-from publisher.commands.reports import ValidateReport
+from publisher.commands.reports import PublishReport, ValidateReport
 from publisher.errors import PublisherError
-from publisher.output.text import Report
+
+if TYPE_CHECKING:
+    from publisher.output import Report
 
 VERSION = 1
 
@@ -37,8 +38,6 @@ def _escaped(text: str) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, Checked):
         return _checked(value)
-    if isinstance(value, (ValidateReport, PublishReport, DemoReport)):
-        return _fields(value)
     if isinstance(value, PublisherError):
         return {"message": value.message, "remedy": value.remedy}
     if isinstance(value, Path):

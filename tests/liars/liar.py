@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from publisher.commands.pull import PullReport
+from publisher.commands.reports import PullReport
 from publisher.documents.json_record import unescape_rkey
 from publisher.errors import PublisherError
 from tests.liars.world import World

@@ -15,7 +15,8 @@ import httpx
 from publisher import data
 from publisher.archive import did_key, parse_commit, write_car
 from publisher.archive.walk import Walker
-from publisher.commands.pull import PullReport, pull, select
+from publisher.commands.pull import pull, select
+from publisher.commands.reports import PullReport
 from publisher.commands.repos import Target
 from publisher.data import RAW, Cid, Value, blob_refs
 from publisher.errors import PublisherError

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from publisher.commands.check import check
-from publisher.commands.items import PublishReport
+from publisher.commands.reports import PublishReport
 from publisher.credentials import Secret, store
 from publisher.data import Value
 from publisher.documents import DOCUMENT
