@@ -217,6 +217,10 @@ class Placed(RawIOBase):
         self._file = file
         self._at = 0
 
+    def fileno(self) -> int:
+        """Return the number by which the system knows the file."""
+        return self._file.fileno()
+
     def readable(self) -> bool:
         """Tell that it can be read."""
         return True

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,6 +18,7 @@ from hypothesis import strategies as st
 
 from publisher.archive import (
     ArchiveError,
+    CarFile,
     InvalidSignature,
     MissingBlock,
     SignedCommit,
@@ -587,3 +591,22 @@ def split_node(whole: Inserted | None, key: bytes) -> tuple[Inserted | None, Ins
 
 def useful(half: Inserted) -> Inserted | None:
     return half if half.items or any(half.children) else None
+
+
+@pytest.mark.parametrize("kind", ["file", "unbuffered", "packed", "packed, buffered", "memory"])
+def test_blocks_are_read_from_wherever_the_car_lies(kind: str, tmp_path: Path) -> None:
+    contents = [f"{number}".encode() * 99 for number in range(99)]
+    blocks = [(Cid.of(content, RAW), content) for content in contents]
+    content = b"".join(write_car(blocks[0][0], blocks))
+    path, packed = tmp_path / "a.car", tmp_path / "a.car.gz"
+    path.write_bytes(content)
+    packed.write_bytes(gzip.compress(content))
+    opened: dict[str, Callable[[], Any]] = {
+        "file": lambda: path.open("rb"),
+        "unbuffered": lambda: path.open("rb", buffering=0),
+        "packed": lambda: gzip.GzipFile(packed),
+        "packed, buffered": lambda: io.BufferedReader(gzip.GzipFile(packed)),
+        "memory": lambda: io.BytesIO(content),
+    }
+    with opened[kind]() as file:
+        assert dict(CarFile(file)) == dict(blocks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from hashlib import sha256
 from typing import BinaryIO
 
 from publisher.data import Cid, InvalidCbor, Value, decode, encode
+from publisher.spool import Placed
 
 MAX_BLOCK = 2 * 1024 * 1024  # the reference allows 2 MB for all blocks of a commit
 _MAX_HEADER = 1024  # one root takes 58 bytes
@@ -79,6 +81,7 @@ class CarFile(Mapping[Cid, bytes]):
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._number = _number(file)
         source = _Source(file)
         self.root = _read_header(source)
         self.asked = 0
@@ -99,8 +102,14 @@ class CarFile(Mapping[Cid, bytes]):
         place = self._place(raw)
         if place is None:
             return None
-        self._file.seek(place >> _SIZE_BITS)
-        return _read(self._file, place & ((1 << _SIZE_BITS) - 1))
+        begin, size = place >> _SIZE_BITS, place & ((1 << _SIZE_BITS) - 1)
+        if self._number is None:
+            self._file.seek(begin)
+            return _read(self._file, size)
+        block = os.pread(self._number, size, begin)  # a third of the time
+        if len(block) < size:
+            raise ArchiveError("the CAR is cut short")
+        return block
 
     def __contains__(self, cid: object) -> bool:
         return isinstance(cid, Cid) and self.has(cid.raw)
@@ -126,6 +135,12 @@ class CarFile(Mapping[Cid, bytes]):
             row[at] = 1
             self.asked += 1
         return int.from_bytes(row[at + 1 + _CID_SIZE : at + _ENTRY_SIZE])
+
+
+def _number(file: BinaryIO) -> int | None:
+    """Return the number by which the system knows a file, None for what is none, or unpacked."""
+    raw = file.raw if isinstance(file, io.BufferedReader) else file
+    return raw.fileno() if isinstance(raw, (io.FileIO, Placed)) else None
 
 
 def _find(row: bytearray, raw: bytes) -> int:

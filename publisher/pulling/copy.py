@@ -103,9 +103,9 @@ class Copy:
             return None
         known = Known(head.commit.rev, *self._state.records())
         complete = all(
-            (held := self._state.held.get(key)) and self._is_written(held, known.texts[cid.raw])
-            for key, cid in known.items.items()
-            if self._scope.takes(key)
+            (held := self._state.held.get(key)) and self._is_written(held, known.texts[raw])
+            for path, raw in known.items.raw()
+            if self._scope.takes(key := path.decode("ascii"))
         )
         return known if complete else None
 

@@ -41,10 +41,12 @@ class Scope:
 
     def takes(self, key: str) -> bool:
         """Tell whether the record 'collection/rkey' is wanted."""
+        if self.whole:
+            return True
         collection, _, rkey = key.partition("/")
         if self.publication and collection == PUBLICATION:
             return rkey == self.publication
-        return (self.whole or collection in self.collections) and self.rkey in {None, rkey}
+        return collection in self.collections and self.rkey in {None, rkey}
 
     def takes_value(self, key: str, value: Mapping[str, Value], did: Did) -> bool:
         """Tell whether a record that `takes` took is wanted by what it holds."""
