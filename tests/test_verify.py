@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from publisher import cores
+from publisher.archive import Car, RootEdge, parse_commit, read_car, verify_car, write_car
 from publisher.commands import verify as verifying
 from publisher.commands.reports import VerifyReport
 from publisher.commands.repos import Target
 from publisher.config import Config, Settings
 from publisher.data import Value
+from publisher.errors import ProofFailed
 from publisher.folder import FolderRepo
 from publisher.progress import Silent
 from publisher.repo import CreateWrite
@@ -52,7 +57,7 @@ def document(number: int) -> dict[str, Value]:
 def test_many_records_are_verified_as_few_are(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: object
 ) -> None:
-    monkeypatch.setattr(verifying, "_ALONE", COUNT)
+    monkeypatch.setattr(verifying, "_ALONE", 2 * COUNT)
     alone = verify(folder)
     monkeypatch.undo()
     for module in (cores, verifying):
@@ -63,6 +68,53 @@ def test_many_records_are_verified_as_few_are(
     invalid = range(3, COUNT, 50)
     assert alone.counts == {"valid": COUNT - len(invalid), "invalid": len(invalid)}
     assert [item.key.rpartition("/")[2] for item in alone.items] == list(map(rkey, invalid))
+
+
+def torn(car: bytes) -> bytes:
+    """Return a CAR without the block of its last record."""
+    blocks = read_car(car)
+    last = list(verify_car(car, did=read_did(blocks), key=None).records.values())[-1][0]
+    left = ((cid, block) for cid, block in blocks.blocks.items() if cid != last)
+    return b"".join(write_car(blocks.root, left))
+
+
+def read_did(car: Car) -> str:
+    return parse_commit(car.blocks[car.root]).did
+
+
+@pytest.fixture
+def answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The archives that the repo gives, one after the other; the last one stays."""
+    given = [b"".join(FolderRepo.open(folder).car())]
+
+    @contextmanager
+    def archive(_repo: FolderRepo, **_: object) -> Iterator[BytesIO]:
+        yield BytesIO(given.pop(0) if len(given) > 1 else given[0])
+
+    monkeypatch.setattr(FolderRepo, "archive", archive)
+    return given
+
+
+def test_a_torn_archive_is_fetched_again_and_its_records_count_once(
+    folder: Path, answers: list[bytes]
+) -> None:
+    whole = verify(folder)
+    answers[:0] = [torn(answers[0])] * 2
+
+    assert verify(folder) == whole
+
+
+def test_nothing_is_told_of_records_whose_tree_turns_out_wrong_at_its_end(
+    folder: Path, answers: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers[0] = torn(answers[0])
+    with pytest.raises(ProofFailed, match="is missing, each of the 3 times it was fetched"):
+        verify(folder)
+
+    monkeypatch.undo()
+    monkeypatch.setattr(RootEdge, "finish", lambda _: None)
+    with pytest.raises(ProofFailed, match="isn't the one that its keys make"):
+        verify(folder)
 
 
 def verify(folder: Path) -> VerifyReport:

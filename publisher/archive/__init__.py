@@ -29,7 +29,7 @@ from publisher.archive.items import Items
 from publisher.archive.mst import RootEdge, Tree, build_tree, iter_items, iter_nodes, walk_tree
 from publisher.archive.node import key_depth
 from publisher.archive.partial import Get, Part, walk_part
-from publisher.archive.proof import Proven, RecordProof, prove, prove_record
+from publisher.archive.proof import Proven, Proving, RecordProof, begin_proof, prove, prove_record
 from publisher.archive.verify import VerifiedRepo, verify_car
 
 __all__ = [
@@ -43,11 +43,13 @@ __all__ = [
     "MissingBlock",
     "Part",
     "Proven",
+    "Proving",
     "RecordProof",
     "RootEdge",
     "SignedCommit",
     "Tree",
     "VerifiedRepo",
+    "begin_proof",
     "build_tree",
     "did_key",
     "edit_tree",

@@ -6,7 +6,7 @@ its keys as they come; only what has the same root is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -61,20 +61,46 @@ def prove(car: CarFile, *, did: str, key: str | None, old: Known | None = None) 
     """
     commit = _check_commit(car.root, car.get(car.root), did=did, key=key)
     known = old if old is None or isinstance(old, Items) else Items.of(old)
-    items = _walk(car, commit.data) if known is None else _walk_on(car, commit.data, known)
+    items = _all(car, commit.data) if known is None else _walk_on(car, commit.data, known)
     return Proven(car.root, commit, items, len(car) - car.asked, car)
 
 
-def _walk(car: CarFile, root: Cid) -> Items:
-    items, again = Items(), RootEdge()
-    for path, raw in Walker(car.read).walk(root):
+class Proving(NamedTuple):
+    """A repo on its way to be proven: `records` are keys and the bytes of CIDs, in their order.
+
+    They are proven when all of them have come; until then nothing may be told of them. Raises what
+    `prove` does on the way, and at the end.
+    """
+
+    commit: SignedCommit
+    records: Iterator[tuple[bytes, bytes]]
+
+
+def begin_proof(car: CarFile, *, did: str, key: str | None) -> Proving:
+    """Do what `prove` does for a whole repo, while others work on what comes.
+
+    Raises MissingBlock, InvalidSignature, ArchiveError.
+    """
+    commit = _check_commit(car.root, car.get(car.root), did=did, key=key)
+    return Proving(commit, _walk(car, commit.data))
+
+
+def _all(car: CarFile, root: Cid) -> Items:
+    items = Items()
+    for path, raw in _walk(car, root):
         items.append(path, raw)
+    return items
+
+
+def _walk(car: CarFile, root: Cid) -> Iterator[tuple[bytes, bytes]]:
+    again = RootEdge()
+    for path, raw in Walker(car.read).walk(root):
         again.add(path, Cid(raw))
         if raw[1] != DAG_CBOR or not car.has(raw):
             _check_record(path.decode("ascii"), raw, None)
+        yield path, raw
     if again.finish() != root:
         raise ArchiveError("the tree isn't the one that its keys make")
-    return items
 
 
 def _walk_on(car: CarFile, root: Cid, known: Items) -> Items:

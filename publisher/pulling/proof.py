@@ -16,6 +16,8 @@ from publisher.archive import (
     Items,
     MissingBlock,
     Proven,
+    Proving,
+    begin_proof,
     prove,
     prove_record,
 )
@@ -99,7 +101,36 @@ def _archived(repo: Repo, known: Known | None) -> Iterator[Read]:
                 continue
             yield _as_read(proven, file if known is None else None, known)
             return
-    raise _unproven(repo, f"{torn}, each of the {FETCHES} times it was fetched") from torn
+    raise _torn(repo, torn)
+
+
+def _torn(repo: Repo, torn: ArchiveError | None) -> ProofFailed:
+    failed = _unproven(repo, f"{torn}, each of the {FETCHES} times it was fetched")
+    failed.__cause__ = torn
+    return failed
+
+
+def prove_while(repo: Repo, use: Callable[[CarFile, Proving], _Proof]) -> _Proof:
+    """Read a whole repo, and return what `use` makes of it while it is proven.
+
+    What comes of an archive that is torn is thrown away, and `use` called anew. Raises ProofFailed.
+    """
+    torn: ArchiveError | None = None
+    try:
+        repo.signing_key()
+        for _ in range(FETCHES):
+            with repo.archive() as file:
+                car = CarFile(file)
+                try:
+                    return use(car, _by_key(repo, partial(begin_proof, car, did=repo.did)))
+                except MissingBlock as error:
+                    _log.info("%s: %s; it is fetched again", repo.name, error)
+                    torn = error
+    except (IdentityError, RepoRefused) as error:
+        raise _unproven(repo, error.message) from error
+    except ArchiveError as error:
+        raise _unproven(repo, str(error)) from error
+    raise _torn(repo, torn)
 
 
 def read_record(repo: Repo, collection: Nsid, rkey: Rkey) -> Read | None:
