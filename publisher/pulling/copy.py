@@ -7,6 +7,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import repeat
 
 from publisher.data import InvalidCbor, Value, decode
 from publisher.documents import DOCUMENT
@@ -110,7 +111,7 @@ class Copy:
         return known if complete else None
 
     def _is_written(self, held: Held, cid: str) -> bool:
-        return all(self._folder.has(path, cid) for path in held.paths)
+        return all(map(self._folder.has, held.paths, repeat(cid)))
 
     def _write(self, found: Read) -> Pulled:
         wanted = {key: cid for key, cid in found.items.items() if self._takes(found, key)}

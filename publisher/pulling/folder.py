@@ -69,6 +69,7 @@ class OutputFolder:
         self.path = path
         self.files = dict(known)
         self.force = force
+        self._text = str(path)
         self._real = path.resolve()
         self._made: set[Path] = set()
         self._seen: dict[str, File] = {}  # what was found as it was written
@@ -90,7 +91,7 @@ class OutputFolder:
             return False
         if self._seen.get(path) is known:
             return True
-        untouched = _is_untouched(f"{self.path}/{path}", known)
+        untouched = _is_untouched(f"{self._text}/{path}", known)
         if untouched:
             self._seen[path] = known
         return untouched

@@ -207,7 +207,7 @@ class State:
             _, cid, rev, proof, scope, complete, site = rows[0]
             self.head = Head(Commit(cid, rev), proof, scope, bool(complete), site)
             self.files = {
-                path: File(*rest) for path, *rest in database.execute("SELECT * FROM file")
+                row[0]: File._make(row[1:]) for row in database.execute("SELECT * FROM file")
             }
             self.held = {
                 key: Held(tuple(paths.split("\n")), _pairs(blobs), _lines(told))
