@@ -75,7 +75,7 @@ def _replacing(path: Path, *, durable: bool) -> Iterator[FileIO]:
                     os.fsync(file.fileno())
                 temporary.replace(path)
             except BaseException:
-                temporary.unlink()
+                temporary.unlink(missing_ok=True)
                 raise
 
 
@@ -85,7 +85,7 @@ def _begin(path: Path) -> tuple[Path, FileIO]:
         temporary = path.with_name(f"{_stem(path.name)}.{secrets.token_hex(8)}")
         file = open_new(temporary)
         with suppress(OSError):  # not every file system knows holds, and who removes it needs one
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX)  # who looks whether it is held lets go at once
         if temporary.exists():
             return temporary, file
         file.close()  # it was taken for abandoned before it was held

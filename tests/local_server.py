@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -113,6 +113,10 @@ def raw_server(*answers: bytes, context: ssl.SSLContext | None = None) -> Iterat
     class Handler(StreamRequestHandler):
         def handle(self) -> None:
             running.connections += 1
+            with suppress(ConnectionError):  # the client had enough
+                self._answer()
+
+        def _answer(self) -> None:
             while left:
                 while (line := self.rfile.readline()) != b"\r\n":
                     if not line:

@@ -7,6 +7,7 @@ import gzip
 import io
 from bisect import bisect
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -610,3 +611,11 @@ def test_blocks_are_read_from_wherever_the_car_lies(kind: str, tmp_path: Path) -
     }
     with opened[kind]() as file:
         assert dict(CarFile(file)) == dict(blocks)
+
+
+def test_a_missing_block_is_told_in_another_process() -> None:
+    error = MissingBlock(VALUE, "a record")
+
+    there = copy(error)  # as pickle does it
+
+    assert (type(there), there.args, there.cid) == (MissingBlock, error.args, VALUE)

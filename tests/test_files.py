@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
@@ -38,6 +39,7 @@ cli.main()
 """
 HALF_A_FILE = """\
 import sys
+import threading
 from pathlib import Path
 from publisher.files import write_parts
 
@@ -200,6 +202,36 @@ def test_a_file_that_is_taken_for_abandoned_before_it_is_held_is_begun_anew(
         [tmp_path / "a"],
         b"whole",
     )
+
+
+def test_a_file_that_somebody_holds_to_remove_it_is_waited_for_and_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, threads = list[Path](), list[threading.Timer]()
+
+    def watched(path: Path | str) -> FileIO:
+        file = FileIO(path, "xb")
+        if not made:
+            remover = Path(path).open("rb")  # noqa: SIM115  # it is closed by the timer
+            fcntl.flock(remover, fcntl.LOCK_EX)
+
+            def remove() -> None:
+                Path(path).unlink()
+                remover.close()
+
+            threads.append(threading.Timer(0.05, remove))
+            threads[0].start()
+        made.append(Path(path))
+        return file
+
+    monkeypatch.setattr(files, "open_new", watched)
+
+    write_atomically(tmp_path / "a", b"whole")
+
+    threads[0].join()
+    assert len(made) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"whole"
 
 
 def test_where_nothing_can_be_held_files_are_written_and_none_is_removed(

@@ -295,6 +295,8 @@ def test_files_of_the_form_before_say_what_they_became(site: Site, out: Path) ->
         bare: ("trashed", f"is written as {named} now; {trash}"),
         plain_json: ("kept", "is written as plain.md now, but was changed here"),
     }
+    kept = {plain_json: ("kept", "is no longer needed, but was changed here")}
+    assert reasons(pull(site, out)) == kept
     (site.content / "plain.md").unlink()
     site.publish(prune=True, allow=frozenset({"empty"}))
     put(site, document(title="Edited", coverImage=blob(IMAGE, "image/png")))

@@ -303,6 +303,35 @@ def test_an_answer_without_a_length_goes_on_to_the_end_of_the_connection(
 KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+SOUND = {
+    "hints before it": (EARLY * 3 + KEPT, 200, "hi"),
+    "a space behind a length": (KEPT.replace(b": 2", b": 2 \t"), 200, "hi"),
+    "a header in Latin-1": (KEPT.replace(b"\r\n\r\n", b"\r\nX: Z\xfcrich\r\n\r\n"), 200, "hi"),
+    "a header in UTF-8": (
+        KEPT.replace(b"\r\n\r\n", b"\r\nX: Z\xc3\xbcrich\r\n\r\n"),
+        200,
+        "hi",
+    ),
+    "no content, in chunks": (
+        b"HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\nX: Content-Length\r\n\r\n",
+        204,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "status", "text"), SOUND.values(), ids=SOUND)
+def test_an_odd_answer_is_taken_and_its_connection_used_again(
+    client: httpx.Client, answer: bytes, status: int, text: str
+) -> None:
+    with raw_server(answer, KEPT) as server:
+        first = client.get(server.url)
+        assert (first.status_code, first.text) == (status, text)
+        assert client.get(server.url).text == "hi"
+    assert server.connections == 1
+
+
 def test_a_connection_is_used_again(client: httpx.Client) -> None:
     with raw_server(KEPT, KEPT, KEPT) as server:
         texts = [client.get(server.url).text for _ in range(3)]
@@ -323,6 +352,15 @@ def test_a_connection_that_may_be_out_of_step_is_not_used_again(
         first_text = client.get(server.url).text
         time.sleep(0.05)  # until what the server does besides has come
         assert (first_text, client.get(server.url).text) == ("hi", "hi")
+    assert server.connections == 2
+
+
+def test_a_garbled_body_ends_its_connection(client: httpx.Client) -> None:
+    garbled = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: Content-Length\r\n\r\nzz\r\n"
+    with raw_server(garbled, KEPT) as server:
+        with pytest.raises(TransportError, match="answered no HTTP"):
+            client.get(server.url)
+        assert client.get(server.url).text == "hi"
     assert server.connections == 2
 
 

@@ -37,6 +37,11 @@ class MissingBlock(ArchiveError):
     def __init__(self, cid: Cid, what: str) -> None:
         super().__init__(f"the block {cid} of {what} is missing")
         self.cid = cid
+        self._what = what
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Go to another process."""
+        return MissingBlock, (self.cid, self._what)
 
 
 @dataclass(frozen=True, slots=True)

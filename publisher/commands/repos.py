@@ -41,8 +41,9 @@ def configured(config: Config) -> Target:
     """Return the config's repo. Raises ConfigError when there is none."""
     settings = config.settings
     if settings.repo is None:
+        where = f"{config.path}:" if config.path else "there is no publisher.toml here:"
         raise ConfigError(
-            f"{config.path or 'publisher.toml'}: no repo is named",
+            f"{where} no repo is named",
             remedy="run `publisher init`, or set repo or PUBLISHER_REPO",
         )
     return Target(settings.repo, settings.pds, settings.plc, config.root)

@@ -113,7 +113,7 @@ def _demo(report: DemoReport) -> Iterator[Line]:
         yield line("   ", _short(trip.sent), " ", mark, " ", _short(trip.pulled), f"  {trip.path}")
     yield line(("5  publisher publish, once more", "name"))
     yield from _indented(publishing(report.again))
-    yield line(f"look around in {report.folder}: documents, their repo, and what was pulled")
+    yield line(f"look around: cd {report.folder}/documents, and try the other commands there")
 
 
 def _short(cid: str | None) -> str:

@@ -285,20 +285,24 @@ class Copy:
         into = None if self._options.mirror else rev
         gone = {path for path in self._folder.files if path not in needed}
         vain = gone & self._fetched - self._state.files.keys()  # for what became JSON after all
-        self._folder.remove(vain, into=None, now={})
+        self._folder.remove(vain, into=None, reasons={})
         self._files = [file for file in self._files if file.path not in vain]
-        now = self._became(held) if gone else {}
-        self._files += self._folder.remove(gone - vain, into=into, now=now)
+        reasons = self._reasons(held) if gone else {}
+        self._files += self._folder.remove(gone - vain, into=into, reasons=reasons)
 
-    def _became(self, held: Mapping[str, Held]) -> dict[str, str]:
-        """Return what the files of earlier pulls are now, where their records are here still."""
-        now: dict[str, str] = {}
+    def _reasons(self, held: Mapping[str, Held]) -> dict[str, str]:
+        """Return what became of the files of the last pull."""
+        reasons: dict[str, str] = {}
         for key, before in self._state.held.items():
-            if after := held.get(key):
-                blobs = {cid: path for path, cid in after.blobs}
-                now |= dict.fromkeys(before.paths, after.paths[0])
-                now |= {path: blobs[cid] for path, cid in before.blobs if cid in blobs}
-        return now
+            after = held.get(key, Held((), ()))
+            blobs = {cid: path for path, cid in after.blobs}
+            now = dict.fromkeys(before.paths, next(iter(after.paths), None))
+            now |= {path: blobs.get(cid) for path, cid in before.blobs}
+            reasons |= {
+                path: f"is written as {other} now" if other else "is no longer in the repo"
+                for path, other in now.items()
+            }
+        return reasons
 
     def _text(self) -> str:
         """Return what tells two pulls apart that leave different files."""

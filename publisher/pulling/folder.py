@@ -165,16 +165,16 @@ class OutputFolder:
         return PulledFile(wanted.path, "kept", wanted.cid, _CHANGED)
 
     def remove(
-        self, paths: Iterable[str], *, into: str | None, now: Mapping[str, str]
+        self, paths: Iterable[str], *, into: str | None, reasons: Mapping[str, str]
     ) -> list[PulledFile]:
         """Take away files of earlier pulls: into a folder of the trash, or for good.
 
-        What was changed here is kept. `now` are files that other files became.
+        What was changed here is kept. `reasons` say of some what became of them.
         """
         done = []
         for path in sorted(paths):
             known = self.files[path]
-            why = f"is written as {now[path]} now" if path in now else "is no longer in the repo"
+            why = reasons.get(path, "is no longer needed")
             target = self.path / path
             present = _look(target, digest_of) if self._is_inside(target.parent) else None
             if present is None:

@@ -8,7 +8,15 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
-from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse
+from http.client import (
+    NO_CONTENT,
+    NOT_MODIFIED,
+    SWITCHING_PROTOCOLS,
+    HTTPConnection,
+    HTTPException,
+    HTTPMessage,
+    HTTPResponse,
+)
 from io import BufferedReader, RawIOBase
 from ssl import SSLContext, SSLEOFError
 from typing import TYPE_CHECKING, Final
@@ -28,12 +36,27 @@ _NAMELESS: Final = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySepara
 _PORTS: Final = {"http": 80, "https": 443}
 
 
+class _Answer(HTTPResponse):
+    """An answer; http.client takes one that says what is to come (103) for the one that counts."""
+
+    def begin(self) -> None:
+        """Read the head of the answer that counts."""
+        super().begin()
+        while 100 < self.status < _FINAL and self.status != SWITCHING_PROTOCOLS:
+            self.headers = None  # type: ignore[assignment]  # as before the first
+            super().begin()
+        if self.status in {NO_CONTENT, NOT_MODIFIED}:  # they have no body, whatever they say
+            self.chunked = False
+
+
 class Connection(HTTPConnection):
     """A connection to the server of a URL, made when it is first needed; for one thread at a time.
 
     By https it holds the server to `certificates`, which are read then. What is sent and read ends
     with the deadline of the clock that runs. Raises TransportError where none can be made.
     """
+
+    response_class = _Answer
 
     def __init__(
         self, url: httpx.URL, certificates: Callable[[], SSLContext], *, allow_private: bool
@@ -139,7 +162,7 @@ def _is_sound(headers: HTTPMessage) -> bool:
     lengths = headers.get_all("content-length", [])
     encodings = headers.get_all("transfer-encoding", [])
     return (
-        all(length.isdecimal() and length == lengths[0] for length in lengths)
+        all(length.strip().isdecimal() and length == lengths[0] for length in lengths)
         and all(encoding.lower() == "chunked" for encoding in encodings)
         and not any(isinstance(defect, _NAMELESS) for defect in headers.defects)
     )

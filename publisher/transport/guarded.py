@@ -6,10 +6,10 @@ import functools
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPResponse, IncompleteRead
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from publisher import __version__
 from publisher.pace import Pace
@@ -75,7 +75,7 @@ class GuardedTransport(httpx.BaseTransport):
             with clock.running():
                 target = request.extensions.get("target", url.raw_path)
                 answer = connection.ask(request, target)
-            headers = httpx.Headers(answer.getheaders())
+            headers = _headers(answer)
             _check_headers(answer.status, headers, host, limits.max_bytes)
         except BaseException:
             connection.end()
@@ -93,9 +93,11 @@ class GuardedTransport(httpx.BaseTransport):
             host, f"{url.scheme} isn't used outside this machine, only https", unsent=True
         )
 
-    def _leave(self, origin: _Origin, connection: Connection, answer: HTTPResponse) -> None:
+    def _leave(
+        self, origin: _Origin, connection: Connection, answer: HTTPResponse, *, whole: bool
+    ) -> None:
         """Keep a connection whose answer was read to its end; end any other."""
-        if answer.isclosed() and not answer.will_close:
+        if whole and not answer.will_close:
             self._idle.give(origin, connection)
         else:
             connection.end()
@@ -154,16 +156,21 @@ class _Idle:
             connection.end()
 
 
+class _Leave(Protocol):
+    """Says whether a body was read to its end, when it is left."""
+
+    def __call__(self, *, whole: bool) -> None: ...
+
+
 class _Body(httpx.SyncByteStream):
     """A body under its cap and deadline."""
 
-    def __init__(
-        self, answer: HTTPResponse, clock: Clock, max_bytes: int, leave: Callable[[], None]
-    ) -> None:
+    def __init__(self, answer: HTTPResponse, clock: Clock, max_bytes: int, leave: _Leave) -> None:
         self._answer = answer
         self._clock = clock
         self._max_bytes = max_bytes
-        self._leave: Callable[[], None] | None = leave
+        self._leave: _Leave | None = leave
+        self._whole = False
 
     def __iter__(self) -> Iterator[bytes]:
         room = self._max_bytes
@@ -173,6 +180,7 @@ class _Body(httpx.SyncByteStream):
                 if not part and self._answer.length:  # http.client says nothing of it
                     raise IncompleteRead(b"")
             if not part:
+                self._whole = True
                 return
             room -= len(part)
             if room < 0:
@@ -182,7 +190,13 @@ class _Body(httpx.SyncByteStream):
     def close(self) -> None:
         leave, self._leave = self._leave, None
         if leave:
-            leave()
+            leave(whole=self._whole)
+
+
+def _headers(answer: HTTPResponse) -> httpx.Headers:
+    """Return headers as bytes, which they are: what isn't ASCII may be anything."""
+    pairs = answer.getheaders()
+    return httpx.Headers([(name.encode("latin-1"), text.encode("latin-1")) for name, text in pairs])
 
 
 def _check_headers(status: int, headers: httpx.Headers, host: str, max_bytes: int) -> None:
