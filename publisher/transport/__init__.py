@@ -7,6 +7,7 @@ Proxies and credentials from the environment (HTTP_PROXY, .netrc) are not used: 
 resolve names out of sight of the address check.
 """
 
+from publisher.transport.bare_httpx import httpx
 from publisher.transport.clock import TransportError
 from publisher.transport.guarded import (
     USER_AGENT,
@@ -15,7 +16,6 @@ from publisher.transport.guarded import (
     open_client,
     transport_for,
 )
-from publisher.transport.library import httpx
 from publisher.transport.origins import InvalidOrigin, is_loopback, is_public, parse_origin
 
 __all__ = [

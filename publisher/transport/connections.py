@@ -21,8 +21,8 @@ from io import BufferedReader, RawIOBase
 from ssl import SSLContext, SSLEOFError
 from typing import TYPE_CHECKING, Final
 
+from publisher.transport.bare_httpx import httpx
 from publisher.transport.clock import TransportError, left
-from publisher.transport.library import httpx
 from publisher.transport.origins import is_local, is_public
 
 if TYPE_CHECKING:

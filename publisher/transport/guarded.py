@@ -13,9 +13,9 @@ from typing import Final, Protocol, TypeAlias
 
 from publisher import __version__
 from publisher.pace import Pace
+from publisher.transport.bare_httpx import httpx
 from publisher.transport.clock import Clock, TransportError
 from publisher.transport.connections import Connection
-from publisher.transport.library import httpx
 from publisher.transport.origins import is_loopback
 
 USER_AGENT = f"publisher/{__version__}"

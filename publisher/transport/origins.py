@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import TypeAlias
 
-from publisher.transport.library import httpx
+from publisher.transport.bare_httpx import httpx
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
