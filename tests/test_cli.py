@@ -18,7 +18,7 @@ from types import MappingProxyType
 import pytest
 
 from tests.reference_pds import Account, ReferencePds
-from tests.site import make_site, run
+from tests.site import Site, make_site, run
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("validate", "lexicon", "publish", "pull", "login", "logout", "whoami", "init", "demo")
@@ -209,14 +209,20 @@ def test_the_question_for_a_password_is_left_standing_by_the_progress_bar(
     assert "1 created" in after
 
 
-@pytest.mark.parametrize(("answer", "says"), [("y", "9 updated"), ("n", "9 pending")])
-def test_on_a_terminal_a_guard_asks_before_it_stops(answer: str, says: str, tmp_path: Path) -> None:
+def all_edited(tmp_path: Path) -> Site:
+    """Return a site whose published documents were all edited since."""
     site = make_site(tmp_path / "site")
     for number in range(9):
         site.write(f"{number}.md")
     site.publish()
     for number in range(9):
         site.write(f"{number}.md", description="added by a script")
+    return site
+
+
+@pytest.mark.parametrize(("answer", "says"), [("y", "9 updated"), ("n", "9 pending")])
+def test_on_a_terminal_a_guard_asks_before_it_stops(answer: str, says: str, tmp_path: Path) -> None:
+    site = all_edited(tmp_path)
 
     shown = on_a_terminal(
         "publish", folder=site.root, environment={}, answers={"Go on? [y/N]: ": answer}
@@ -231,12 +237,7 @@ def test_on_a_terminal_a_guard_asks_before_it_stops(answer: str, says: str, tmp_
 def test_on_a_terminal_a_dry_run_says_which_guard_asks_and_asks_nothing(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
-    site = make_site(tmp_path / "site")
-    for number in range(9):
-        site.write(f"{number}.md")
-    site.publish()
-    for number in range(9):
-        site.write(f"{number}.md", description="added by a script")
+    site = all_edited(tmp_path)
 
     shown = on_a_terminal(*arguments, folder=site.root, environment={"NO_COLOR": "1"})
     done = run(*arguments, "--json", folder=site.root)
